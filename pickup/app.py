@@ -1,0 +1,107 @@
+"""The application factory: wiring only."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+import redis
+from flask import Flask
+from flask_migrate import Migrate
+
+from pickup import commands
+from pickup.config import ROOT, Settings
+from pickup.core import api, db, health, logging, metrics, pages, problems, signals
+from pickup.core import commands as core_commands
+from pickup.customer import views as customer_views
+from pickup.home import views as home_views
+from pickup.inventory import commands as inventory_commands
+from pickup.inventory import views as inventory_views
+from pickup.notifications import service as notifications
+from pickup.notifications import views as notification_views
+from pickup.orders import views as order_views
+from pickup.staff import commands as staff_commands
+from pickup.staff import views as staff_views
+from pickup.pricing import views as pricing_views
+from pickup.storefront import views as storefront_views
+from pickup.stores import directory
+from pickup.stores import views as store_views
+from pickup.stores.geocoding import Geocoding
+from pickup.subscriptions import SUBSCRIPTIONS
+from pickup.tills import views as till_views
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the application.
+
+    Args:
+        settings: what the environment says, unless a test knows better.
+    """
+    settings = settings or Settings.from_environment()
+    logging.configure()
+    app = Flask(__name__, static_folder=None)
+    app.extensions["settings"] = settings
+    app.extensions["subscriptions"] = SUBSCRIPTIONS
+    app.extensions["redis"] = redis.Redis.from_url(settings.queue_url, socket_timeout=5, socket_connect_timeout=2)
+    app.config.update(
+        SECRET_KEY=settings.secret_key or _own_secret_key(settings.home),
+        MAX_CONTENT_LENGTH=settings.request_body_max_bytes,
+    )
+    logging.init_app(app)
+    db.init_app(app, settings)
+    Migrate(app, db.db, directory=str(ROOT / "migrations"))
+    problems.init_app(app)
+    metrics.init_app(app, ())
+    signals.init_app(app)
+    directory.init_app(app)
+    notifications.init_app(app, settings)
+    app.extensions["geocoding"] = Geocoding(settings)
+    app.register_blueprint(health.blueprint)
+    _register_api(app)
+    _register_pages(app)
+    _register_commands(app)
+    return app
+
+
+def _register_api(app: Flask) -> None:
+    rest = api.init_app(app)
+    for blueprint in (
+        storefront_views.blueprint,
+        order_views.blueprint,
+        inventory_views.blueprint,
+        pricing_views.blueprint,
+        store_views.blueprint,
+        till_views.blueprint,
+    ):
+        rest.register_blueprint(blueprint)
+
+
+def _register_pages(app: Flask) -> None:
+    pages.init_app(app, app.extensions["settings"])
+    app.register_blueprint(notification_views.blueprint)
+    for blueprint in (home_views.blueprint, staff_views.blueprint, customer_views.blueprint):
+        app.register_blueprint(blueprint)
+
+
+def _register_commands(app: Flask) -> None:
+    for group in (
+        commands.import_group,
+        core_commands.client_group,
+        inventory_commands.stock_group,
+        staff_commands.staff_group,
+    ):
+        app.cli.add_command(group)
+
+
+def _own_secret_key(home: Path) -> str:
+    """Without `PICKUP_SECRET_KEY` the checkout makes its own key and keeps it, so that a restart ends no session."""
+    path, draft = home / "secret_key", home / f"secret_key.{os.getpid()}"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32))
+        # A link appears whole or not at all, and only once: processes that start together agree on one key.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text()

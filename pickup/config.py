@@ -1,0 +1,136 @@
+"""Typed settings, read once from the environment.
+
+The unit stands in each name. `CONTRACT` variables (`PORT`, `PICKUP_HOME`, `PICKUP_SEED`, `DATABASE_URL`,
+`REDIS_URL`) keep their public names; everything else starts with `PICKUP_`.
+"""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from environs import Env
+from marshmallow.validate import OneOf, Range
+
+# sun_path holds 108 bytes on Linux and 104 on macOS; the longest name we put into the folder is PostgreSQL's.
+SOCKET_FOLDER_MAX_BYTES = 104 - len("/.s.PGSQL.5432.lock") - 1
+
+ROOT = Path(__file__).resolve().parent.parent
+SEEDS = ("demo", "none")
+GEOCODERS = ("none", "nominatim", "photon", "arcgis")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the process was told. See `docs/settings.md` for a line on each."""
+
+    home: Path
+    port: int
+    seed: str
+    development: bool
+    database_url: str | None
+    redis_url: str | None
+    public_url: str
+    secret_key: str | None
+
+    smtp_url: str | None
+    mail_from: str
+    mail_catcher_folder: Path | None
+
+    web_workers: int
+    web_threads: int
+    database_lock_timeout_seconds: int
+    database_pool_size: int
+    request_body_max_bytes: int
+
+    geocoder: str
+    geocoder_domain: str | None
+    geocoder_user_agent: str
+    geocoder_timeout_seconds: float
+
+    search_radius_metres: int
+    routing_candidates_max: int
+    prep_minutes: int
+    hold_days: int
+
+    payment_timeout_minutes: int
+    gateway_timeout_seconds: float
+
+    outbox_lease_seconds: int
+    idempotency_keep_hours: int
+
+    @property
+    def uses_embedded_postgres(self) -> bool:
+        """Whether PostgreSQL comes with the checkout: nobody named a real one."""
+        return self.database_url is None
+
+    @property
+    def uses_embedded_redis(self) -> bool:
+        """Whether Redis comes with the checkout: nobody named a real one."""
+        return self.redis_url is None
+
+    @property
+    def socket_folder(self) -> Path:
+        """Where the embedded servers listen: in the home, or below `/tmp` where that path is too long for a socket."""
+        folder = self.home / "run"
+        if len(str(folder).encode()) <= SOCKET_FOLDER_MAX_BYTES:
+            return folder
+        return Path(tempfile.gettempdir()) / f"pickup-{hashlib.sha256(str(self.home).encode()).hexdigest()[:16]}"
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database as SQLAlchemy names it: psycopg 3, whatever scheme the operator wrote."""
+        if self.database_url is None:
+            # The port is part of the socket's name; without it libpq would take PGPORT.
+            return f"postgresql+psycopg://pickup@/pickup?host={quote(str(self.socket_folder))}&port=5432"
+        _, _, rest = self.database_url.partition("://")
+        return f"postgresql+psycopg://{rest}"
+
+    @property
+    def queue_url(self) -> str:
+        """The Redis that carries the queue."""
+        return self.redis_url or f"unix://{quote(str(self.socket_folder))}/redis.sock"
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Read the environment.
+
+        Raises:
+            environs.EnvValidationError: a variable has no usable value; the message names the variable.
+        """
+        env = Env()
+        port = env.int("PORT", 8000, validate=Range(1, 65535))
+        database_url = env.str("DATABASE_URL", "") or None
+        redis_url = env.str("REDIS_URL", "") or None
+        with env.prefixed("PICKUP_"):
+            return cls(
+                home=Path(env.str("HOME", "") or ROOT / "var").resolve(),
+                port=port,
+                development=env.bool("DEVELOPMENT", database_url is None or redis_url is None),
+                seed=env.str("SEED", "demo", validate=OneOf(SEEDS)),
+                database_url=database_url,
+                redis_url=redis_url,
+                public_url=env.str("PUBLIC_URL", f"http://127.0.0.1:{port}").rstrip("/"),
+                secret_key=env.str("SECRET_KEY", None),
+                smtp_url=env.str("SMTP_URL", None),
+                mail_catcher_folder=env.path("MAIL_FOLDER", None),
+                mail_from=env.str("MAIL_FROM", "Store pickup <pickup@example.com>"),
+                web_workers=env.int("WEB_WORKERS", 2, validate=Range(1)),
+                web_threads=env.int("WEB_THREADS", 16, validate=Range(1)),
+                database_lock_timeout_seconds=env.int("DATABASE_LOCK_TIMEOUT_SECONDS", 3, validate=Range(1)),
+                database_pool_size=env.int("DATABASE_POOL_SIZE", 8, validate=Range(1)),
+                request_body_max_bytes=env.int("REQUEST_BODY_MAX_BYTES", 16 * 1024 * 1024, validate=Range(1024)),
+                geocoder=env.str("GEOCODER", "none", validate=OneOf(GEOCODERS)),
+                geocoder_domain=env.str("GEOCODER_DOMAIN", "") or None,
+                geocoder_user_agent=env.str("GEOCODER_USER_AGENT", "pickup"),
+                geocoder_timeout_seconds=env.float("GEOCODER_TIMEOUT_SECONDS", 2.0),
+                search_radius_metres=env.int("SEARCH_RADIUS_METRES", 100_000, validate=Range(1)),
+                routing_candidates_max=env.int("ROUTING_CANDIDATES_MAX", 50, validate=Range(1, 1000)),
+                prep_minutes=env.int("PREP_MINUTES", 60, validate=Range(0)),
+                hold_days=env.int("HOLD_DAYS", 7, validate=Range(1)),
+                payment_timeout_minutes=env.int("PAYMENT_TIMEOUT_MINUTES", 30, validate=Range(1)),
+                gateway_timeout_seconds=env.float("GATEWAY_TIMEOUT_SECONDS", 8.0),
+                outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
+                idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
+            )

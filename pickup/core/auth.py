@@ -1,0 +1,115 @@
+"""API keys: who calls, and what it may do."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from flask import g, request
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from pickup.core.db import db
+from pickup.core.errors import DomainError, Kind, NotFound
+from pickup.core.models import ApiClient, ApiKey
+from pickup.core.types import Actor
+
+Scope = Literal["shop", "pos", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+KEY_PREFIX = "pk_"
+KEY_BYTES = 32
+
+
+class Unauthenticated(DomainError):
+    """The request names no key, or one that does not work (any more)."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "unauthenticated"
+    title = "A valid API key is needed"
+
+
+class ScopeMissing(DomainError):
+    """The key works, but not for this."""
+
+    kind = Kind.FORBIDDEN
+    code = "scope_missing"
+    title = "This key has not the scope that is needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The API client behind a request."""
+
+    client_id: int
+    name: str
+    scopes: frozenset[str]
+
+    @property
+    def actor(self) -> Actor:
+        """The caller as history shows it."""
+        return Actor("shop", self.name)
+
+
+def create_key(name: str, scopes: list[Scope]) -> str:
+    """Make a key for a client, and the client itself the first time. The key is returned once and kept only hashed."""
+    key = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
+    db.session.execute(insert(ApiClient).values(name=name).on_conflict_do_nothing())
+    client_id = db.session.scalars(select(ApiClient.id).where(ApiClient.name == name)).one()
+    db.session.add(ApiKey(client_id=client_id, digest=_digest(key), scopes=list(scopes)))
+    return key
+
+
+def revoke_keys(name: str, *, now: datetime) -> int:
+    """Stop every key of a client; returns how many still worked until now.
+
+    Raises:
+        NotFound: there is no such client.
+    """
+    client_id = db.session.scalars(select(ApiClient.id).where(ApiClient.name == name)).one_or_none()
+    if client_id is None:
+        raise NotFound(f"There is no client named {name!r}.")
+    stopped = db.session.execute(
+        update(ApiKey)
+        .where(ApiKey.client_id == client_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(ApiKey.id)
+    )
+    return len(stopped.all())
+
+
+def authenticate(needed: frozenset[str]) -> Caller:
+    """The caller of the present request.
+
+    Read from the database on each request: a revoked key must not work once more.
+
+    Raises:
+        Unauthenticated: no key, or not a working one.
+        ScopeMissing: the key has none of the scopes needed.
+    """
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise Unauthenticated("Send your key as `Authorization: Bearer KEY`.")
+    row = db.session.execute(
+        select(ApiClient.id, ApiClient.name, ApiKey.scopes)
+        .join(ApiClient, ApiClient.id == ApiKey.client_id)
+        .where(ApiKey.digest == _digest(key.strip()), ApiKey.revoked_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        raise Unauthenticated("This key is not known, or it was revoked.")
+    caller = Caller(row.id, row.name, frozenset(row.scopes))
+    if not needed & caller.scopes:
+        raise ScopeMissing(f"This needs a key with the scope {' or '.join(sorted(needed))}.")
+    g.caller = caller
+    return caller
+
+
+def current_caller() -> Caller:
+    """The client that the view in progress was called by."""
+    caller: Caller = g.caller
+    return caller
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "replace")).digest()

@@ -1,0 +1,64 @@
+"""Structured logs: one JSON object a line, with the request id that a job inherits from the request behind it."""
+
+import logging
+import sys
+
+import structlog
+from flask import Flask, Response, g, request
+
+from pickup.core.types import new_id
+
+REQUEST_ID_HEADER = "X-Request-Id"
+REQUEST_ID_MAX_LENGTH = 64
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def configure() -> None:
+    """Send our own and every library's log lines through one JSON renderer to standard error."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def request_id() -> str:
+    """The id of the request or job that is being served; empty outside of one."""
+    value = structlog.contextvars.get_contextvars().get("request_id", "")
+    return str(value)
+
+
+def init_app(app: Flask) -> None:
+    """Give every request an id: the caller's own, where it sent a sensible one."""
+
+    @app.before_request
+    def bind_request_id() -> None:
+        given = request.headers.get(REQUEST_ID_HEADER, "")
+        usable = 0 < len(given) <= REQUEST_ID_MAX_LENGTH and given.isascii() and given.isprintable()
+        g.request_id = given if usable else new_id().hex
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def show_request_id(response: Response) -> Response:
+        response.headers[REQUEST_ID_HEADER] = g.get("request_id", "")
+        return response

@@ -1,0 +1,171 @@
+"""The outbox: what must happen later is a row in the transaction that makes it necessary.
+
+`emit` writes an event and one task per handler that subscribed to it (`pickup/subscriptions.py`). The relay leases
+due tasks and puts them on a queue; a handler `claim`s its tasks, has its effect, and `complete`s them in the same
+transaction. A task whose handler died, or whose queue was wiped, falls due again when its lease ends.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import ARRAY, BigInteger, Text, Uuid, any_, bindparam, delete, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from pickup.core.db import db
+from pickup.core.logging import request_id
+from pickup.core.models import Event, OutboxTask
+
+ATTEMPTS_MAX = 12
+BACKOFF_FIRST_SECONDS = 1
+BACKOFF_MAX_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A claimed task: the event behind it and whom it concerns."""
+
+    id: int
+    handler: str
+    event_id: int
+    event_type: str
+    subject_id: uuid.UUID
+    at: datetime
+    data: Mapping[str, Any]
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A task that the relay has leased and is about to enqueue."""
+
+    id: int
+    handler: str
+
+
+_EMIT = text("""
+    WITH happened AS (
+        INSERT INTO events (type, subject_id, at, data, request_id)
+        SELECT :type, subject_id, :at, data, :request_id
+        FROM unnest(:subjects, :data) WITH ORDINALITY AS given (subject_id, data, position)
+        ORDER BY position
+        RETURNING id, subject_id
+    )
+    INSERT INTO outbox_tasks (event_id, handler, subject_id, request_id, due_at)
+    SELECT happened.id, handler, happened.subject_id, :request_id, least(:at, now())
+    FROM happened CROSS JOIN unnest(:handlers) AS handler
+    ORDER BY happened.id
+""").bindparams(
+    bindparam("subjects", type_=ARRAY(Uuid())),
+    bindparam("data", type_=ARRAY(JSONB())),
+    bindparam("handlers", type_=ARRAY(Text())),
+)
+
+_LEASE = text("""
+    WITH due AS (
+        SELECT id FROM outbox_tasks AS task
+        WHERE due_at <= :now AND dead_at IS NULL AND NOT EXISTS (
+            SELECT FROM outbox_tasks AS earlier
+            WHERE earlier.handler = task.handler AND earlier.subject_id = task.subject_id
+              AND earlier.id < task.id AND earlier.dead_at IS NULL
+        )
+        ORDER BY id LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE outbox_tasks AS task SET due_at = :lease_until, attempts = attempts + 1
+    FROM due WHERE task.id = due.id
+    RETURNING task.id, task.handler
+""")
+
+
+def emit(event_type: str, subjects: Mapping[uuid.UUID, Mapping[str, Any]], *, at: datetime) -> None:
+    """Record that something happened to each subject, and what every subscriber has to do about it.
+
+    Args:
+        event_type: a name of the table in `pickup/subscriptions.py`.
+        subjects: per subject (an order's id, as a rule) the data of its event: ids and figures, no personal data.
+        at: when it happened.
+    """
+    handlers = current_app.extensions["subscriptions"][event_type]
+    if not subjects:
+        return
+    db.session.execute(
+        _EMIT,
+        {
+            "type": event_type,
+            "at": at,
+            "request_id": request_id(),
+            "subjects": list(subjects),
+            "data": [dict(data) for data in subjects.values()],
+            "handlers": list(handlers),
+        },
+    )
+
+
+def lease(*, now: datetime, lease_seconds: int, limit: int) -> list[Leased]:
+    """Take due tasks for one delivery, oldest first. Per handler and subject only the first in line is ever out."""
+    rows = db.session.execute(
+        _LEASE, {"now": now, "lease_until": now + timedelta(seconds=lease_seconds), "limit": limit}
+    )
+    return sorted((Leased(*row) for row in rows), key=lambda task: task.id)
+
+
+def claim(task_ids: Iterable[int]) -> list[Task]:
+    """Lock the tasks of a job that are still to be done, in order; those done or in other hands are left out."""
+    rows = db.session.execute(
+        select(
+            OutboxTask.id,
+            OutboxTask.handler,
+            OutboxTask.event_id,
+            Event.type,
+            OutboxTask.subject_id,
+            Event.at,
+            Event.data,
+            OutboxTask.request_id,
+        )
+        .join(Event, Event.id == OutboxTask.event_id)
+        .where(OutboxTask.id == any_(_bigints(task_ids)), OutboxTask.dead_at.is_(None))
+        .order_by(OutboxTask.id)
+        .with_for_update(of=OutboxTask, skip_locked=True)
+    )
+    return [Task(*row) for row in rows]
+
+
+def complete(tasks: Sequence[Task]) -> None:
+    """The tasks are done, if the transaction commits."""
+    db.session.execute(delete(OutboxTask).where(OutboxTask.id == any_(_bigints(task.id for task in tasks))))
+
+
+def postpone(task_ids: Iterable[int], *, error: str, now: datetime) -> None:
+    """A delivery failed: wait longer each time, and after the last attempt leave the task to a person."""
+    for task in db.session.scalars(
+        select(OutboxTask)
+        .where(OutboxTask.id == any_(_bigints(task_ids)))
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ):
+        task.last_error = error[:2000]
+        if task.attempts >= ATTEMPTS_MAX:
+            task.dead_at = now
+        else:
+            delay = min(BACKOFF_FIRST_SECONDS * 2 ** max(task.attempts - 1, 0), BACKOFF_MAX_SECONDS)
+            task.due_at = now + timedelta(seconds=delay)
+
+
+def revive(*, now: datetime) -> int:
+    """Give every dead task a new set of attempts; returns how many there were."""
+    result = db.session.execute(
+        update(OutboxTask)
+        .where(OutboxTask.dead_at.is_not(None))
+        .values(dead_at=None, attempts=0, due_at=now)
+        .returning(OutboxTask.id)
+    )
+    return len(result.all())
+
+
+def _bigints(ids: Iterable[int]) -> Any:
+    """A bigint array parameter: one prepared statement however many ids there are."""
+    return bindparam(None, list(ids), type_=ARRAY(BigInteger()), unique=True)

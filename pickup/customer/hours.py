@@ -1,0 +1,49 @@
+"""A store's opening hours as a customer reads them: the coming week, a line a day. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from pickup.stores.opening_hours import OpeningHours, Span
+
+DAY = timedelta(days=1)
+DAYS_SHOWN = 7
+ALL_DAY = "open all day"
+CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One date and when the doors are open, in words."""
+
+    date: date
+    hours: str
+
+
+def coming_days(opening_hours: str, timezone: str, country: str, *, now: datetime) -> list[Day]:
+    """Today and the six days after it, by the store's own calendar."""
+    zone = ZoneInfo(timezone)
+    today = now.astimezone(zone).date()
+    # A day earlier, so that a night that runs on into today is known to be yesterday's.
+    start = datetime.combine(today - DAY, time.min, zone)
+    end = datetime.combine(today + DAYS_SHOWN * DAY, time.min, zone)
+    openings = OpeningHours(opening_hours, timezone, country=country).open_intervals(start, end + DAY)
+    spans = [(opens.astimezone(zone), closes.astimezone(zone)) for opens, closes in openings]
+    days = [today + number * DAY for number in range(DAYS_SHOWN)]
+    return [Day(day, _hours_of(day, spans, zone)) for day in days]
+
+
+def _hours_of(day: date, spans: Sequence[Span], zone: ZoneInfo) -> str:
+    midnight, next_midnight = (datetime.combine(date_, time.min, zone) for date_ in (day, day + DAY))
+    hours = []
+    for opens, closes in spans:
+        if opens <= midnight and closes >= next_midnight:
+            return ALL_DAY
+        if closes - opens > DAY:  # days on end: each shows its own part
+            opens, closes = max(opens, midnight), min(closes, next_midnight)
+            if opens >= closes:
+                continue
+        if opens.date() == day:  # a night belongs to the day on which it begins
+            hours.append(f"{opens:%H:%M}–{closes:%H:%M}")
+    return ", ".join(hours) or CLOSED

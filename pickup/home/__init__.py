@@ -1,0 +1,1 @@
+"""The start page: says where everything is."""

@@ -1,0 +1,1 @@
+"""How many: stock levels, the movements that explain them, reservations."""

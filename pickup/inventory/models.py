@@ -1,0 +1,74 @@
+"""Tables of the stock: levels, the movements that explain them, reservations."""
+
+import uuid
+from datetime import datetime
+from typing import Literal, get_args
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pickup.core.db import Base, BigKey
+
+MovementKind = Literal["receipt", "count", "sale", "return", "reservation", "release", "handover", "adjustment"]
+MOVEMENT_KINDS: tuple[MovementKind, ...] = get_args(MovementKind)
+
+
+class StockLevel(Base):
+    """How many of one product one store has: physically there, promised to orders, kept back from online.
+
+    Available to promise is `on_hand - reserved - safety_stock`. It may be negative after a till sold what online had
+    promised; `on_hand` and `reserved` never are.
+    """
+
+    __tablename__ = "stock_levels"
+
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    on_hand: Mapped[int] = mapped_column(server_default="0")
+    reserved: Mapped[int] = mapped_column(server_default="0")
+    safety_stock: Mapped[int] = mapped_column(server_default="0")
+
+    __table_args__ = (
+        Index(None, "product_id"),
+        CheckConstraint("on_hand >= 0", name="on_hand"),
+        CheckConstraint("reserved >= 0", name="reserved"),
+        CheckConstraint("safety_stock >= 0", name="safety_stock"),
+    )
+
+
+class StockMovement(Base):
+    """Why a level changed. Rows are added, never changed: a level is the sum of its movements."""
+
+    __tablename__ = "stock_movements"
+
+    id: Mapped[BigKey]
+    store_id: Mapped[int]
+    product_id: Mapped[int]
+    kind: Mapped[str]
+    on_hand_change: Mapped[int] = mapped_column(server_default="0")
+    reserved_change: Mapped[int] = mapped_column(server_default="0")
+    order_id: Mapped[uuid.UUID | None]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        Index(None, "store_id", "product_id", "id"),
+        CheckConstraint(text(f"kind IN {MOVEMENT_KINDS}"), name="kind"),
+    )
+
+
+class Reservation(Base):
+    """Units of one product that a store holds for one order. The row goes when they are handed over or released."""
+
+    __tablename__ = "reservations"
+
+    # The order is named, not referenced: inventory stands a floor below orders and knows only their ids.
+    order_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(primary_key=True)
+    store_id: Mapped[int]
+    quantity: Mapped[int]
+    reserved_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index(None, "store_id", "product_id"),
+        CheckConstraint("quantity > 0", name="quantity"),
+    )

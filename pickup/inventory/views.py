@@ -1,0 +1,83 @@
+"""HTTP of stock, for management."""
+
+from typing import Any
+
+from pickup.catalog.queries import products_by_id, products_by_sku
+from pickup.core.api import Blueprint, refuses, requires
+from pickup.core.errors import InvalidFields
+from pickup.core.pagination import decode_cursor, page
+from pickup.inventory import queries
+from pickup.inventory.models import StockLevel, StockMovement
+from pickup.inventory.schemas import StockLevelPageSchema, StockMovementPageSchema, StockQuery
+from pickup.stores.directory import fresh_directory
+
+blueprint = Blueprint("inventory", __name__, url_prefix="/v1/stock", description="Stock and what explains it.")
+
+
+@blueprint.get("")
+@requires("admin")
+@refuses(422)
+@blueprint.arguments(StockQuery, location="query")
+@blueprint.response(200, StockLevelPageSchema)
+def list_levels(query: dict[str, Any]) -> dict[str, Any]:
+    """List stock levels, of one store, one product, or both."""
+    position = decode_cursor(query["after"], int, int) or (0, 0)
+    levels = queries.levels_after((position[0], position[1]), **_filters(query), limit=query["limit"] + 1)
+    shown = page(levels, query["limit"], lambda level: (level.store_id, level.product_id))
+    names = _names(shown["data"])
+    return {
+        **shown,
+        "data": [{**_present_level(level), **name} for level, name in zip(shown["data"], names, strict=True)],
+    }
+
+
+@blueprint.get("/movements")
+@requires("admin")
+@refuses(422)
+@blueprint.arguments(StockQuery, location="query")
+@blueprint.response(200, StockMovementPageSchema)
+def list_movements(query: dict[str, Any]) -> dict[str, Any]:
+    """List stock movements, oldest first: their sum is the level."""
+    position = decode_cursor(query["after"], int) or (0,)
+    movements = queries.movements_after(position[0], **_filters(query), limit=query["limit"] + 1)
+    shown = page(movements, query["limit"], lambda movement: (movement.id,))
+    names = _names(shown["data"])
+    rows = zip(shown["data"], names, strict=True)
+    return {**shown, "data": [{**_present_movement(movement), **name} for movement, name in rows]}
+
+
+def _filters(query: dict[str, Any]) -> dict[str, int | None]:
+    store_ref, sku = query["store_ref"], query["sku"]
+    store = fresh_directory().by_ref.get(store_ref) if store_ref is not None else None
+    if store_ref is not None and store is None:
+        raise InvalidFields.at("/store_ref", f"there is no store {store_ref[:60]!r}")
+    product = products_by_sku([sku]).get(sku) if sku is not None and sku.isprintable() else None
+    if sku is not None and product is None:
+        raise InvalidFields.at("/sku", f"{sku[:60]!r} is not a product we sell")
+    return {"store_id": store.id if store else None, "product_id": product.id if product else None}
+
+
+def _names(rows: list[StockLevel | StockMovement]) -> list[dict[str, str]]:
+    stores = fresh_directory().by_id
+    products = products_by_id({row.product_id for row in rows})
+    return [{"store_ref": stores[row.store_id].ref, "sku": products[row.product_id].sku} for row in rows]
+
+
+def _present_level(level: StockLevel) -> dict[str, int]:
+    return {
+        "on_hand": level.on_hand,
+        "reserved": level.reserved,
+        "safety_stock": level.safety_stock,
+        "available": level.on_hand - level.reserved - level.safety_stock,
+    }
+
+
+def _present_movement(movement: StockMovement) -> dict[str, Any]:
+    return {
+        "id": str(movement.id),
+        "kind": movement.kind,
+        "on_hand_change": movement.on_hand_change,
+        "reserved_change": movement.reserved_change,
+        "order_id": movement.order_id,
+        "at": movement.at,
+    }

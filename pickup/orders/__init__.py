@@ -1,0 +1,1 @@
+"""The order: its life, its routing, its promise."""

@@ -1,0 +1,81 @@
+"""The order's life as one table.
+
+The guard, the stock and money effects, the history, the event, the actions that the API offers and the diagram in
+`docs/lifecycle.md` all read `TRANSITIONS`. Pure data: nothing here touches a database.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from pickup.core.types import ActorKind
+
+Status = Literal[
+    "awaiting_payment", "placed", "in_transit", "reserved", "picking", "ready", "collected", "cancelled", "expired"
+]
+Reason = Literal["customer", "staff", "out_of_stock", "payment_failed"]
+StockEffect = Literal["none", "reserve", "release", "consume"]
+MoneyEffect = Literal["none", "authorise", "capture", "void_or_refund"]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+INITIAL: Status = "awaiting_payment"
+# In these the reservation is not decided yet: `Prefer: wait` waits for the next.
+UNDECIDED: frozenset[Status] = frozenset({"awaiting_payment", "placed"})
+FINAL: frozenset[Status] = frozenset({"collected", "cancelled", "expired"})
+OPEN_AT_STORE: tuple[Status, ...] = ("reserved", "picking", "ready")
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row: who may take an order from where to where, and what goes with it."""
+
+    action: str
+    sources: frozenset[Status]
+    target: Status
+    actors: frozenset[ActorKind]
+    stock: StockEffect = "none"
+    money: MoneyEffect = "none"
+    event: str | None = None
+
+
+def _row(
+    action: str,
+    sources: str,
+    target: Status,
+    actors: str,
+    *,
+    stock: StockEffect = "none",
+    money: MoneyEffect = "none",
+    event: str | None = None,
+) -> tuple[str, Transition]:
+    froms = frozenset(status for status in STATUSES if status in sources.split())
+    who = frozenset(kind for kind in get_args(ActorKind) if kind in actors.split())
+    return action, Transition(action, froms, target, who, stock, money, event)
+
+
+TRANSITIONS: dict[str, Transition] = dict(
+    (
+        _row("pay", "awaiting_payment", "placed", "gateway", money="authorise", event="order.placed"),
+        _row("reserve", "placed", "reserved", "worker", stock="reserve", event="order.reserved"),
+        _row("reroute", "placed", "placed", "worker", event="order.rerouted"),
+        _row("start_picking", "reserved", "picking", "staff"),
+        _row("mark_ready", "picking", "ready", "staff", event="order.ready"),
+        _row("hand_over", "ready", "collected", "staff", stock="consume", money="capture", event="order.collected"),
+        _row(
+            "cancel",
+            "awaiting_payment placed in_transit reserved picking ready",
+            "cancelled",
+            "shop customer staff worker gateway system",
+            stock="release",
+            money="void_or_refund",
+            event="order.cancelled",
+        ),
+        _row("expire", "ready", "expired", "system", stock="release", money="void_or_refund", event="order.expired"),
+    )
+)
+
+
+def actions_from(status: str, actor: ActorKind) -> list[str]:
+    """What an actor may do next with an order in this status, in the order of the table."""
+    return [row.action for row in TRANSITIONS.values() if status in row.sources and actor in row.actors]

@@ -1,0 +1,113 @@
+"""Tables of the orders."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pickup.catalog.models import Product
+from pickup.core.db import Base, BigInt, BigKey
+from pickup.orders.lifecycle import REASONS, STATUSES
+from pickup.stores.models import Store
+
+FIRST_NUMBER = 1_000_001
+
+
+class Order(Base):
+    """What a customer wants to collect, and where."""
+
+    __tablename__ = "orders"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(
+        BigInteger, Identity(start=FIRST_NUMBER), unique=True, doc="what people say aloud"
+    )
+    client_id: Mapped[int] = mapped_column(ForeignKey("api_clients.id"))
+    status: Mapped[str]
+    reason: Mapped[str | None] = mapped_column(doc="why it was cancelled")
+
+    customer_name: Mapped[str]
+    customer_email: Mapped[str]
+    customer_phone: Mapped[str] = mapped_column(server_default="")
+    locale: Mapped[str] = mapped_column(server_default="en")
+    collector_name: Mapped[str | None]
+    collector_email: Mapped[str | None]
+    collector_phone: Mapped[str | None]
+
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"))
+    # Where the customer wants to be near to; empty where they named the store, which then is never changed for them.
+    origin_lat: Mapped[float | None]
+    origin_lon: Mapped[float | None]
+    distance_m: Mapped[int | None]
+    candidates: Mapped[list[dict[str, Any]]] = mapped_column(doc="each store looked at, in order, with the verdict")
+
+    total_amount: Mapped[BigInt] = mapped_column(doc="minor units")
+    currency: Mapped[str]
+
+    pickup_code: Mapped[str]
+    page_token: Mapped[str] = mapped_column(unique=True)
+    wrong_codes: Mapped[int] = mapped_column(server_default="0")
+    ready_by: Mapped[datetime] = mapped_column(doc="the promise")
+    hold_until: Mapped[datetime]
+    arrived_at: Mapped[datetime | None]
+    arrival_note: Mapped[str | None]
+    placed_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+    lines: Mapped[list["OrderLine"]] = relationship(order_by="OrderLine.position", lazy="raise")
+    history: Mapped[list["OrderHistory"]] = relationship(order_by="OrderHistory.id", lazy="raise")
+    store: Mapped[Store] = relationship(lazy="raise")
+
+    __table_args__ = (
+        Index(None, "client_id", "id"),
+        Index(None, "customer_email", "id"),
+        Index(
+            "ix_orders_open",
+            "store_id",
+            "status",
+            postgresql_where=text("status NOT IN ('collected', 'cancelled', 'expired')"),
+        ),
+        Index("ix_orders_unpaid", "placed_at", postgresql_where=text("status = 'awaiting_payment'")),
+        Index("ix_orders_held", "hold_until", postgresql_where=text("status = 'ready'")),
+        CheckConstraint(text(f"status IN {STATUSES}"), name="status"),
+        CheckConstraint(text(f"reason IN {REASONS}"), name="reason"),
+        CheckConstraint("(reason IS NOT NULL) = (status = 'cancelled')", name="reason_when_cancelled"),
+        CheckConstraint("total_amount >= 0", name="total_amount"),
+    )
+
+
+class OrderLine(Base):
+    """So many of one product, at the price that held when the order was placed."""
+
+    __tablename__ = "order_lines"
+
+    order_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    quantity: Mapped[int]
+    unit_amount: Mapped[BigInt] = mapped_column(doc="minor units")
+    price_version: Mapped[BigInt] = mapped_column(doc="the row of the price ledger it was taken from")
+
+    product: Mapped[Product] = relationship(lazy="raise")
+
+    __table_args__ = (CheckConstraint("quantity > 0", name="quantity"),)
+
+
+class OrderHistory(Base):
+    """A step of an order's life. Rows are added, never changed."""
+
+    __tablename__ = "order_history"
+
+    id: Mapped[BigKey]
+    order_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orders.id"))
+    at: Mapped[datetime]
+    action: Mapped[str]
+    from_status: Mapped[str | None]
+    to_status: Mapped[str]
+    actor_kind: Mapped[str]
+    actor_name: Mapped[str]
+    note: Mapped[str | None]
+
+    __table_args__ = (Index(None, "order_id", "id"),)

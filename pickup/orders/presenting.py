@@ -1,0 +1,126 @@
+"""Orders and quotes as the API shows them: plain values for the schemas to write."""
+
+from typing import Any
+
+from flask import current_app
+
+from pickup.config import Settings
+from pickup.core.types import Money
+from pickup.orders.lifecycle import actions_from
+from pickup.orders.models import Order, OrderHistory, OrderLine
+from pickup.orders.quoting import Quote
+from pickup.orders.schemas import QuoteSchema
+from pickup.payments.models import Payment
+
+_QUOTE = QuoteSchema()
+
+
+def page_url(order: Order) -> str:
+    """The customer's pickup page, the link in every message."""
+    settings: Settings = current_app.extensions["settings"]
+    return f"{settings.public_url}/p/{order.page_token}"
+
+
+def present_order(order: Order, payment: Payment, *, with_history: bool = False) -> dict[str, Any]:
+    """An order, loaded by `queries.get_order`."""
+    shown = {
+        "id": order.id,
+        "number": str(order.number),
+        "status": order.status,
+        "reason": order.reason,
+        "placed_at": order.placed_at,
+        "customer": {
+            "name": order.customer_name,
+            "email": order.customer_email,
+            "phone": order.customer_phone or None,
+            "locale": order.locale,
+        },
+        "store": {
+            "ref": order.store.ref,
+            "name": order.store.name,
+            "address": order.store.address,
+            "lat": order.store.lat,
+            "lon": order.store.lon,
+            "distance_m": order.distance_m,
+        },
+        "lines": [_present_line(line, order.currency) for line in order.lines],
+        "total": Money(order.total_amount, order.currency),
+        "payment": {
+            "method": payment.method,
+            "status": payment.status,
+            "amount": Money(payment.amount, payment.currency),
+        },
+        "pickup": {
+            "code": order.pickup_code,
+            "url": page_url(order),
+            "ready_by": order.ready_by,
+            "hold_until": order.hold_until,
+            "collector": _present_collector(order),
+            "arrived_at": order.arrived_at,
+        },
+        "candidates": order.candidates,
+        "allowed_actions": actions_from(order.status, "shop"),
+    }
+    if with_history:
+        shown["history"] = [_present_step(step) for step in order.history]
+    return shown
+
+
+def present_quote(offer: Quote) -> dict[str, Any]:
+    """A quote, as plain JSON values: it also travels inside a problem document."""
+    shown: dict[str, Any] = _QUOTE.dump(
+        {
+            "lines": [
+                {
+                    "sku": line.product.sku,
+                    "quantity": line.quantity,
+                    "unit_price": line.unit_price,
+                    "price_version": line.price_version,
+                    "total": line.total,
+                }
+                for line in offer.lines
+            ],
+            "total": offer.total,
+            "store": {
+                "ref": offer.store.ref,
+                "name": offer.store.name,
+                "address": offer.store.address,
+                "lat": offer.store.lat,
+                "lon": offer.store.lon,
+                "distance_m": offer.distance_m,
+            },
+            "ready_by": offer.ready_by,
+            "hold_until": offer.hold_until,
+            "candidates": offer.candidates,
+        }
+    )
+    return shown
+
+
+def _present_line(line: OrderLine, currency: str) -> dict[str, Any]:
+    unit_price = Money(line.unit_amount, currency)
+    return {
+        "sku": line.product.sku,
+        "name": line.product.name,
+        "quantity": line.quantity,
+        "unit_price": unit_price,
+        "price_version": line.price_version,
+        "total": unit_price * line.quantity,
+    }
+
+
+def _present_collector(order: Order) -> dict[str, Any] | None:
+    if order.collector_name is None:
+        return None
+    return {"name": order.collector_name, "email": order.collector_email, "phone": order.collector_phone}
+
+
+def _present_step(step: OrderHistory) -> dict[str, Any]:
+    return {
+        "at": step.at,
+        "action": step.action,
+        "from": step.from_status,
+        "to": step.to_status,
+        "actor": step.actor_kind,
+        "note": step.note,
+    }

@@ -1,0 +1,110 @@
+"""Named reads and named locks of orders."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, select
+from sqlalchemy.orm import selectinload
+
+from pickup.core.db import db
+from pickup.orders.errors import OrderNotFound
+from pickup.orders.lifecycle import OPEN_AT_STORE
+from pickup.orders.models import Order, OrderLine
+
+WITH_ALL = (
+    selectinload(Order.lines).joinedload(OrderLine.product),
+    selectinload(Order.store),
+)
+
+
+def lock_order(order_id: uuid.UUID) -> Order:
+    """The order, locked until the end of the transaction, as it is now.
+
+    Raises:
+        OrderNotFound: there is none.
+    """
+    orders = lock_orders([order_id])
+    if not orders:
+        raise OrderNotFound("There is no order of this id.")
+    return orders[0]
+
+
+def lock_orders(order_ids: Iterable[uuid.UUID]) -> Sequence[Order]:
+    """Orders with their lines, locked in the order of their ids: every lock of several orders is taken this way."""
+    return db.session.scalars(
+        select(Order)
+        .where(Order.id == any_(_uuids(order_ids)))
+        .order_by(Order.id)
+        .options(selectinload(Order.lines))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def get_order(order_id: uuid.UUID, *, client_id: int | None = None) -> Order:
+    """An order with everything that an answer shows.
+
+    Raises:
+        OrderNotFound: there is none, or it is another client's.
+    """
+    wanted = select(Order).where(Order.id == order_id).options(*WITH_ALL, selectinload(Order.history))
+    if client_id is not None:
+        wanted = wanted.where(Order.client_id == client_id)
+    order = db.session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
+    if order is None:
+        raise OrderNotFound("There is no order of this id.")
+    return order
+
+
+def orders_of_client(
+    client_id: int, *, status: str | None, customer_email: str | None, after: uuid.UUID | None, limit: int
+) -> Sequence[Order]:
+    """A client's orders, oldest first."""
+    wanted: Select[Any] = select(Order).where(Order.client_id == client_id)
+    if status is not None:
+        wanted = wanted.where(Order.status == status)
+    if customer_email is not None:
+        wanted = wanted.where(Order.customer_email == customer_email)
+    if after is not None:
+        wanted = wanted.where(Order.id > after)
+    return db.session.scalars(wanted.order_by(Order.id).limit(limit).options(*WITH_ALL)).all()
+
+
+def open_orders_at(store_id: int) -> Sequence[Order]:
+    """What a store has to do, oldest promise first."""
+    return db.session.scalars(
+        select(Order)
+        .where(Order.store_id == store_id, Order.status.in_(OPEN_AT_STORE))
+        .order_by(Order.ready_by, Order.id)
+        .options(*WITH_ALL)
+    ).all()
+
+
+def ready_order_id_by_code(store_id: int, code: str) -> uuid.UUID | None:
+    """Which order that waits at this store has this (normalised) code."""
+    return db.session.scalars(
+        select(Order.id).where(Order.store_id == store_id, Order.status == "ready", Order.pickup_code == code)
+    ).first()
+
+
+def order_by_page_token(token: str) -> Order:
+    """The order that a pickup page shows.
+
+    Raises:
+        OrderNotFound: no page has this token.
+    """
+    order = db.session.scalars(select(Order).where(Order.page_token == token).options(*WITH_ALL)).one_or_none()
+    if order is None:
+        raise OrderNotFound("This link is not valid.")
+    return order
+
+
+def status_of(order_id: uuid.UUID) -> str:
+    """Only the status, fresh from the database."""
+    return db.session.execute(select(Order.status).where(Order.id == order_id)).scalar_one()
+
+
+def _uuids(ids: Iterable[uuid.UUID]) -> Any:
+    """A uuid array parameter: one prepared statement however many ids there are."""
+    return bindparam(None, list(ids), type_=ARRAY(Uuid()), unique=True)

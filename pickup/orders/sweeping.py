@@ -1,0 +1,69 @@
+"""What the clock does to orders: the rows that somebody who died, or never came, left behind."""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import select
+
+from pickup.config import Settings
+from pickup.core import idempotency
+from pickup.core.db import db, in_transaction
+from pickup.core.types import SYSTEM
+from pickup.orders import checkout, queries, service
+from pickup.orders.models import Order
+from pickup.orders.transitions import advance
+from pickup.payments import service as payments
+from pickup.payments.errors import PaymentDeclined
+
+# Younger than this, a pending payment is in the hands of the request that opened it.
+IN_FLIGHT = timedelta(seconds=30)
+AT_ONCE = 200
+
+
+def resolve_pending_payments(now: datetime) -> int:
+    """Go on with payments whose outcome nobody knows: asked with the same key, the gateway charges nothing twice."""
+    pending = payments.pending_since(now - IN_FLIGHT)
+    db.session.commit()
+    for payment in pending:
+        with suppress(PaymentDeclined):  # then the order is cancelled, which is all there is to do
+            checkout.pay(payment.order_id, now=now)
+    return len(pending)
+
+
+def cancel_unpaid_orders(now: datetime) -> int:
+    """Cancel orders whose payment was not completed in time."""
+    settings: Settings = current_app.extensions["settings"]
+    limit = now - timedelta(minutes=settings.payment_timeout_minutes)
+
+    def work() -> int:
+        ids = db.session.scalars(
+            select(Order.id).where(Order.status == "awaiting_payment", Order.placed_at < limit).limit(AT_ONCE)
+        ).all()
+        orders = [order for order in queries.lock_orders(ids) if order.status == "awaiting_payment"]
+        for order in orders:
+            service.cancel(order, actor=SYSTEM, reason="payment_failed", now=now, note="not paid in time")
+        return len(orders)
+
+    return in_transaction(work)
+
+
+def expire_holds(now: datetime) -> int:
+    """Take back goods that nobody collected in time."""
+
+    def work() -> int:
+        ids = db.session.scalars(
+            select(Order.id).where(Order.status == "ready", Order.hold_until < now).limit(AT_ONCE)
+        ).all()
+        orders = [order for order in queries.lock_orders(ids) if order.status == "ready" and order.hold_until < now]
+        advance(orders, "expire", actor=SYSTEM, now=now)
+        return len(orders)
+
+    return in_transaction(work)
+
+
+def forget_idempotency_keys(now: datetime) -> int:
+    """Drop keys that nobody will repeat any more."""
+    settings: Settings = current_app.extensions["settings"]
+    limit = now - timedelta(hours=settings.idempotency_keep_hours)
+    return in_transaction(lambda: idempotency.forget_older_than(limit))

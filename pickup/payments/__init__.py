@@ -1,0 +1,1 @@
+"""The money: gateways, authorise, capture, void, refund."""

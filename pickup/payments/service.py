@@ -1,0 +1,147 @@
+"""Payments: the intention before the gateway is asked, the outcome after it, never a call inside a transaction."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from pickup.core import outbox
+from pickup.core.db import db
+from pickup.core.errors import InvalidFields
+from pickup.core.types import Money, new_id
+from pickup.payments.errors import GatewayUnreachable
+from pickup.payments.gateway import Gateway, Outcome
+from pickup.payments.models import EntryKind, Payment, PaymentEntry, PaymentStatus
+from pickup.payments.sandbox import SandboxGateway
+
+GATEWAYS: Mapping[str, Gateway] = {"sandbox": SandboxGateway()}
+
+# From which status the gateway's word leads on. What comes late, out of order or twice changes nothing.
+SOURCES: dict[PaymentStatus, frozenset[PaymentStatus]] = {
+    "requires_action": frozenset({"pending"}),
+    "authorised": frozenset({"pending", "requires_action"}),
+    "declined": frozenset({"pending", "requires_action"}),
+    "captured": frozenset({"authorised"}),
+    "voided": frozenset({"pending", "requires_action", "authorised"}),
+    "refunded": frozenset({"captured"}),
+}
+# What a status, once reached, adds to the ledger, and what it tells the world.
+LEDGER: dict[PaymentStatus, EntryKind] = {
+    "authorised": "authorisation",
+    "declined": "decline",
+    "captured": "capture",
+    "voided": "void",
+    "refunded": "refund",
+}
+EVENTS: dict[PaymentStatus, str] = {"captured": "payment.captured", "refunded": "payment.refunded"}
+
+
+def check_method(method: str, token: str) -> None:
+    """See that a payment can be tried at all.
+
+    Raises:
+        InvalidFields: an unknown method, or a token that its gateway cannot know.
+    """
+    gateway = GATEWAYS.get(method)
+    if gateway is None:
+        raise InvalidFields.at("/payment/method", f"must be one of {', '.join(GATEWAYS)}")
+    refusal = gateway.refusal(token)
+    if refusal:
+        raise InvalidFields.at("/payment/token", refusal)
+
+
+def open_payment(order_id: uuid.UUID, method: str, token: str, total: Money, *, now: datetime) -> uuid.UUID:
+    """Write down that the money is about to be asked for; the id is the gateway's idempotency key."""
+    payment_id = new_id()
+    db.session.execute(
+        insert(Payment).values(
+            id=payment_id,
+            order_id=order_id,
+            method=method,
+            token=token,
+            status="pending",
+            amount=total.amount,
+            currency=total.currency,
+            created_at=now,
+        )
+    )
+    return payment_id
+
+
+def authorise(payment_id: uuid.UUID, method: str, token: str, total: Money) -> Outcome | None:
+    """Ask the gateway to hold the money. To be called outside of any transaction.
+
+    Returns:
+        The outcome, or None where it is unknown: no answer came, and asking what became of it brought none either.
+        Then `pending_since` finds the payment later.
+    """
+    gateway = GATEWAYS[method]
+    try:
+        return gateway.authorise(key=payment_id, token=token, money=total)
+    except GatewayUnreachable:
+        return look_up(payment_id, method)
+
+
+def look_up(payment_id: uuid.UUID, method: str) -> Outcome | None:
+    """Ask the gateway what became of a charge; None while it cannot say."""
+    try:
+        return GATEWAYS[method].find(key=payment_id)
+    except GatewayUnreachable:
+        return None
+
+
+def settle(payment: Payment, wanted: PaymentStatus) -> Outcome:
+    """Ask the gateway to take the money (`captured`) or to give it back. To be called outside of any transaction.
+
+    Raises:
+        GatewayUnreachable: nothing is known; ask again, with the same effect.
+    """
+    gateway, money = GATEWAYS[payment.method], Money(payment.amount, payment.currency)
+    if wanted == "captured":
+        return gateway.capture(key=payment.id, money=money)
+    return gateway.release(key=payment.id, token=payment.token, money=money)
+
+
+def record_outcome(order_id: uuid.UUID, outcome: Outcome, *, now: datetime) -> bool:
+    """Write down what the gateway said; False where that is not news."""
+    changed = db.session.execute(
+        update(Payment)
+        .where(Payment.order_id == order_id, Payment.status.in_(SOURCES[outcome.status]))
+        .values(status=outcome.status, gateway_reference=outcome.reference)
+        .returning(Payment.id, Payment.amount)
+    ).one_or_none()
+    if changed is None:
+        return False
+    if outcome.status in LEDGER:
+        entry = {"payment_id": changed.id, "kind": LEDGER[outcome.status], "amount": changed.amount, "at": now}
+        db.session.execute(insert(PaymentEntry).values(**entry))
+    if outcome.status in EVENTS:
+        outbox.emit(EVENTS[outcome.status], {order_id: {"amount": changed.amount}}, at=now)
+    return True
+
+
+def payment_of(order_id: uuid.UUID) -> Payment:
+    """The payment of an order, fresh from the database."""
+    return db.session.scalars(
+        select(Payment).where(Payment.order_id == order_id).execution_options(populate_existing=True)
+    ).one()
+
+
+def pending_since(limit: datetime) -> list[Payment]:
+    """Payments whose outcome has been unknown since before `limit`: somebody died, or the gateway was silent."""
+    return list(
+        db.session.scalars(
+            select(Payment).where(Payment.status == "pending", Payment.created_at < limit).order_by(Payment.created_at)
+        )
+    )
+
+
+def payments_of(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Payment]:
+    """The payments of several orders."""
+    wanted = bindparam("orders", list(order_ids), type_=ARRAY(Uuid()))
+    return {
+        payment.order_id: payment
+        for payment in db.session.scalars(select(Payment).where(Payment.order_id == any_(wanted)))
+    }

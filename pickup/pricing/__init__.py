@@ -1,0 +1,1 @@
+"""How much: the price ledger and the feed that tills follow."""

@@ -1,0 +1,32 @@
+"""The price ledger. Rows are added, never changed: what a price was stays true."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pickup.core.db import Base, BigInt, BigKey
+
+
+class Price(Base):
+    """From `valid_from` on, a product costs `amount` in a zone (the empty zone is everywhere).
+
+    Versions are given out under one lock that is held until the commit, so they become visible in order and a reader
+    that remembers the last version it saw misses nothing.
+    """
+
+    __tablename__ = "prices"
+
+    version: Mapped[BigKey]
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    zone: Mapped[str] = mapped_column(server_default="")
+    amount: Mapped[BigInt] = mapped_column(doc="minor units")
+    currency: Mapped[str]
+    valid_from: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    recorded_by: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (
+        Index("ix_prices_in_force", "product_id", "zone", "valid_from", "version"),
+        CheckConstraint("amount >= 0", name="amount"),
+    )

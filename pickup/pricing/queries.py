@@ -1,0 +1,147 @@
+"""Named reads and the named lock of the price ledger."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Integer,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    column,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import aliased
+
+from pickup.catalog.models import Product
+from pickup.core.db import db
+from pickup.pricing.models import Price
+
+EVERYWHERE = ""
+
+# Any constant will do, as long as it is ours alone: "price" on a telephone keypad.
+PRICE_LEDGER_LOCK = 77423
+
+
+def lock_price_ledger() -> None:
+    """Make the present transaction the only writer of prices until it ends.
+
+    So versions become visible in the order of their numbers, and a reader that goes on after the last version it saw
+    misses none. (A sequence alone does not give that: a later number may commit first.)
+    """
+    db.session.execute(select(func.pg_advisory_xact_lock(PRICE_LEDGER_LOCK)))
+
+
+def prices_in_force(product_ids: Iterable[int], zone: str, *, at: datetime) -> dict[int, Price]:
+    """What each product costs in a zone at an instant; products without a price are absent.
+
+    The zone's own price goes before the one that holds everywhere; within a zone the latest `valid_from` counts, and of
+    two for the same instant the later entry. This is the one rule that shelf, shop, quote, order and till share.
+    """
+    products = bindparam("products", list(product_ids), type_=ARRAY(Integer()))
+    prices = db.session.scalars(
+        select(Price)
+        .ext(distinct_on(Price.product_id))
+        .where(Price.product_id == any_(products), _has_begun(zone, at))
+        .order_by(Price.product_id, *_precedence(zone))
+    )
+    return {price.product_id: price for price in prices}
+
+
+def prices_at(moments: Sequence[tuple[int, datetime]], zone: str) -> list[Price | None]:
+    """What products cost in a zone, each at an instant of its own, by the rule of `prices_in_force`.
+
+    Args:
+        moments: product ids with instants, in any order and as often as you like.
+
+    Returns:
+        The price of each, in the same order; None where there was none.
+    """
+    asked = (
+        func.unnest(
+            bindparam("products", [product_id for product_id, _ in moments], type_=ARRAY(Integer())),
+            bindparam("instants", [at for _, at in moments], type_=ARRAY(DateTime(timezone=True))),
+        )
+        .table_valued(
+            column("product_id", Integer),
+            column("at", DateTime(timezone=True)),
+            with_ordinality="position",
+            name="asked",
+        )
+        .render_derived()
+    )
+    held = aliased(
+        Price,
+        select(Price)
+        .where(Price.product_id == asked.c.product_id, _has_begun(zone, asked.c.at))
+        .order_by(*_precedence(zone))
+        .limit(1)
+        .lateral("held"),
+    )
+    return list(
+        db.session.scalars(select(held).select_from(asked).join(held, true(), isouter=True).order_by(asked.c.position))
+    )
+
+
+def _has_begun(zone: str, at: Any) -> ColumnElement[bool]:
+    return and_(Price.zone.in_({EVERYWHERE, zone}), Price.valid_from <= at)
+
+
+def _precedence(zone: str) -> tuple[ColumnElement[Any], ...]:
+    return (Price.zone == zone).desc(), Price.valid_from.desc(), Price.version.desc()
+
+
+def price_changes_after(version: int, zone: str, limit: int) -> list[tuple[Price, str]]:
+    """The price changes that concern a zone, each once, in the order of their versions, with the SKU."""
+    rows = db.session.execute(
+        select(Price, Product.sku)
+        .join(Product, Product.id == Price.product_id)
+        .where(Price.version > version, concerns(zone))
+        .order_by(Price.version)
+        .limit(limit)
+    )
+    return [(price, sku) for price, sku in rows]
+
+
+def concerns(zone: Any) -> ColumnElement[bool]:
+    """Whether a price can ever be what the shelf shows in a zone (a value, or a column).
+
+    Prices have a beginning and no end. So once a zone has a price of its own, one that begins later everywhere is none
+    of its business, and a till that charges the latest it was told of must not hear of it.
+    """
+    own = aliased(Price, name="own")
+    overruled = (
+        exists()
+        .where(own.product_id == Price.product_id, own.zone == zone, own.valid_from <= Price.valid_from)
+        .correlate_except(own)
+    )
+    return or_(Price.zone == zone, and_(Price.zone == EVERYWHERE, ~overruled))
+
+
+def newest_version() -> int:
+    """The version of the last entry; 0 while there is none."""
+    return db.session.execute(select(func.coalesce(func.max(Price.version), 0))).scalar_one()
+
+
+def price_history(product_id: int, *, before: int | None, limit: int) -> Sequence[Price]:
+    """Every price a product has had, in any zone, newest entry first, from before a version."""
+    wanted = select(Price).where(Price.product_id == product_id)
+    if before is not None:
+        wanted = wanted.where(Price.version < before)
+    return db.session.scalars(wanted.order_by(Price.version.desc()).limit(limit)).all()
+
+
+def product_ids(skus: Iterable[str]) -> dict[str, int]:
+    """The ids of the products with these SKUs; those that do not exist are absent."""
+    wanted = bindparam("skus", list(skus), type_=ARRAY(Text()))
+    return dict(db.session.execute(select(Product.sku, Product.id).where(Product.sku == any_(wanted))).all())

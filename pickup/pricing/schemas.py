@@ -1,0 +1,87 @@
+"""Wire shapes of prices."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from pickup.core.csv_columns import KEY_MAX_CHARACTERS, key
+from pickup.core.schemas import Instant, MoneySchema, Schema, Text, page_of
+from pickup.core.types import minor_unit_digits
+
+CHANGES_MAX = 100_000
+
+
+class CurrencyCode(Text):
+    """A currency with minor units, by ISO 4217."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=3, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        currency = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            minor_unit_digits(currency)
+        except ValueError:
+            raise ma.ValidationError("Not a currency of ISO 4217, such as USD.") from None
+        return currency
+
+
+class Zone(fields.String):
+    """The name of a price zone, as a file of prices or stores has it; empty: everywhere."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            zone: str = key(empty=True)(text.strip())
+        except ValueError as error:
+            raise ma.ValidationError(f"{error}.") from None
+        return zone
+
+
+class PriceSchema(MoneySchema):
+    """What one unit costs."""
+
+    currency = CurrencyCode(required=True, metadata={"description": "ISO 4217", "example": "USD"})
+
+
+class NewPriceSchema(Schema):
+    """A price that is to hold from an instant on."""
+
+    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS)
+    price = fields.Nested(PriceSchema, required=True)
+    valid_from = Instant(metadata={"description": "not in the past; without it, now"})
+    zone = Zone(load_default="", metadata={"description": "stores of this price zone only; empty: everywhere"})
+
+
+class NewPricesSchema(Schema):
+    """Price changes that are recorded together."""
+
+    changes = fields.List(fields.Nested(NewPriceSchema), required=True, validate=validate.Length(1, CHANGES_MAX))
+
+
+class PriceChangeSchema(Schema):
+    """An entry of the price ledger."""
+
+    sku = fields.String()
+    price = fields.Nested(MoneySchema)
+    valid_from = Instant()
+    zone = fields.String(metadata={"description": "empty: everywhere"})
+    version = fields.Integer(metadata={"description": "later entries have greater ones"})
+
+
+class RecordedPricesSchema(Schema):
+    """The entries that a request made, in the order of its changes."""
+
+    changes = fields.List(fields.Nested(PriceChangeSchema), required=True)
+
+
+class PriceHistoryEntrySchema(PriceChangeSchema):
+    """An entry of the price ledger, with who made it."""
+
+    recorded_at = Instant()
+    recorded_by = fields.String()
+
+
+PriceHistoryEntryPageSchema = page_of(PriceHistoryEntrySchema)

@@ -1,0 +1,77 @@
+"""HTTP of the price ledger, for whoever sets prices."""
+
+from typing import Any
+
+from pickup.core.api import Blueprint, refuses, requires
+from pickup.core.auth import current_caller
+from pickup.core.clock import utcnow
+from pickup.core.db import in_transaction
+from pickup.core.pagination import decode_cursor, page
+from pickup.core.schemas import PageQuery
+from pickup.core.types import Money
+from pickup.pricing import queries, service
+from pickup.pricing.errors import ProductNotFound
+from pickup.pricing.models import Price
+from pickup.pricing.schemas import NewPricesSchema, PriceHistoryEntryPageSchema, RecordedPricesSchema
+from pickup.pricing.service import PriceChange
+
+blueprint = Blueprint("prices", __name__, url_prefix="/v1/prices", description="The price ledger.")
+
+
+@blueprint.post("")
+@requires("admin")
+@refuses(400, 415, 422, 503)
+@blueprint.arguments(NewPricesSchema)
+@blueprint.response(201, RecordedPricesSchema)
+def record_prices(body: dict[str, Any]) -> dict[str, Any]:
+    """Change prices, all or none.
+
+    Each change is a new entry of the ledger. Changes without a `valid_from` hold from one and the same instant. Of two
+    for the same product, zone and instant the later one counts. A price that has held is never changed, so a
+    `valid_from` must not lie in the past; one up to a minute ago is taken as now.
+    """
+    now, recorded_by = utcnow(), current_caller().name
+    changes = [
+        PriceChange(change["sku"], Money(**change["price"]), change["zone"], change.get("valid_from", now))
+        for change in body["changes"]
+    ]
+    recorded = in_transaction(lambda: service.record_changes(changes, now=now, recorded_by=recorded_by))
+    return {"changes": [_present_change(version, change) for version, change in recorded]}
+
+
+@blueprint.get("/<sku>")
+@requires("admin")
+@refuses(404, 422)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, PriceHistoryEntryPageSchema)
+def show_history(query: dict[str, Any], sku: str) -> dict[str, Any]:
+    """List every price a product has had and is going to have, in all zones, newest entry first."""
+    product_id = queries.product_ids([sku]).get(sku) if sku.isprintable() else None
+    if product_id is None:
+        raise ProductNotFound("There is no product of this SKU.")
+    position = decode_cursor(query["after"], int)
+    entries = queries.price_history(product_id, before=position[0] if position else None, limit=query["limit"] + 1)
+    shown = page(entries, query["limit"], lambda price: (price.version,))
+    return {**shown, "data": [_present_entry(price, sku) for price in shown["data"]]}
+
+
+def _present_change(version: int, change: PriceChange) -> dict[str, Any]:
+    return {
+        "sku": change.sku,
+        "price": change.price,
+        "valid_from": change.valid_from,
+        "zone": change.zone,
+        "version": version,
+    }
+
+
+def _present_entry(price: Price, sku: str) -> dict[str, Any]:
+    return {
+        "sku": sku,
+        "price": Money(price.amount, price.currency),
+        "valid_from": price.valid_from,
+        "zone": price.zone,
+        "version": price.version,
+        "recorded_at": price.recorded_at,
+        "recorded_by": price.recorded_by,
+    }

@@ -1,0 +1,1 @@
+"""The store's tablet page and the people who may use it."""

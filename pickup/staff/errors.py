@@ -1,0 +1,62 @@
+"""Refusals at the counter."""
+
+from uuid import UUID
+
+from pickup.core.errors import DomainError, Kind
+
+
+class NameTaken(DomainError):
+    """The store has somebody of this name."""
+
+    kind = Kind.CONFLICT
+    code = "staff_name_taken"
+    title = "This store has somebody of that name"
+
+
+class PinTaken(DomainError):
+    """Somebody of the store has this PIN."""
+
+    kind = Kind.CONFLICT
+    code = "staff_pin_taken"
+    title = "Somebody in this store has that PIN"
+
+
+class SignInLocked(DomainError):
+    """Too many wrong PINs for one store from one address."""
+
+    kind = Kind.TOO_MANY
+    code = "sign_in_locked"
+    title = "Too many wrong PINs"
+
+
+class CodeEntryLocked(DomainError):
+    """Too many unknown codes typed by one person."""
+
+    kind = Kind.TOO_MANY
+    code = "code_entry_locked"
+    title = "Too many wrong codes"
+
+
+class MovedOn(DomainError):
+    """Somebody else was faster, or it is too early: the order is not in the state for this step."""
+
+    kind = Kind.CONFLICT
+    code = "order_moved_on"
+    title = "The order is not in the state for this"
+
+    def __init__(self, detail: str, *, order_id: UUID) -> None:
+        super().__init__(detail)
+        self.order_id = order_id
+
+
+class AgeNotChecked(DomainError):
+    """The code is right, but something in the order is not for everybody: ask before it is handed over."""
+
+    kind = Kind.CONFLICT
+    code = "age_not_checked"
+    title = "The age has to be checked first"
+
+    def __init__(self, detail: str, *, order_id: UUID, minimum_age: int) -> None:
+        super().__init__(detail, minimum_age=minimum_age)
+        self.order_id = order_id
+        self.minimum_age = minimum_age

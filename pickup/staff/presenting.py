@@ -1,0 +1,204 @@
+"""Orders as the tablet shows them: plain values for the templates, in the store's own time."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pickup.core.pages import clock
+from pickup.orders.models import Order, OrderLine
+from pickup.orders.pickup_code import WRONG_CODES_MAX
+
+STATUS_WORDS = {
+    "awaiting_payment": "Not paid yet",
+    "placed": "Looking for a store",
+    "in_transit": "On its way here",
+    "reserved": "To pick",
+    "picking": "Picking",
+    "ready": "Ready",
+    "collected": "Collected",
+    "cancelled": "Cancelled",
+    "expired": "Not collected in time",
+}
+# What has become of an order, for somebody who wanted to take another step with it.
+OUTCOME_WORDS = {
+    "reserved": "not picked yet",
+    "picking": "already being picked{by}, since {time}",
+    "ready": "already ready{by}, since {time}",
+    "collected": "already collected {when}{by}",
+    "cancelled": "cancelled {when}{by}",
+    "expired": "not collected in time, and back on the shelves {when}",
+}
+ACTION_WORDS = {
+    "place": "Ordered",
+    "pay": "Paid",
+    "reserve": "Set aside for this store",
+    "reroute": "Looking for another store",
+    "start_picking": "Picking started",
+    "mark_ready": "Ready",
+    "hand_over": "Handed over",
+    "cancel": "Cancelled",
+    "expire": "Not collected in time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """So many of one product."""
+
+    quantity: int
+    name: str
+    sku: str
+    department: str
+    minimum_age: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One order on the board."""
+
+    id: uuid.UUID
+    number: int
+    status: str
+    status_words: str
+    customer: str
+    collector: str | None
+    promise: str
+    """Until when something is to be done: ready by, or held until."""
+    due_at: datetime
+    urgency: str
+    is_late: bool
+    arrived: str | None
+    arrival_note: str | None
+    lines: list[Line]
+
+    @property
+    def units(self) -> int:
+        """How many things are in the bag."""
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def minimum_age(self) -> int | None:
+        """The age that has to be checked, if any."""
+        return max((line.minimum_age or 0 for line in self.lines), default=0) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A column of the board."""
+
+    key: str
+    title: str
+    empty: str
+    cards: list[Card]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What a store has to do. Every order stands in one place: a customer who waits at the counter goes before all."""
+
+    here: list[Card]
+    sections: list[Section]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of an order's history."""
+
+    at: datetime
+    time: str
+    what: str
+    who: str
+    note: str | None
+
+
+def present_board(orders: Sequence[Order], *, now: datetime) -> Board:
+    """Sort a store's open orders into what to do next, oldest promise first."""
+    cards = [present_card(order, now=now) for order in orders]
+    here = [card for card in cards if card.arrived]
+
+    def waiting(status: str) -> list[Card]:
+        return [card for card in cards if card.status == status and not card.arrived]
+
+    return Board(
+        here,
+        [
+            Section("to-pick", "To pick", "Nothing to pick. New orders appear here.", waiting("reserved")),
+            Section("picking", "Picking", "Nobody is picking.", waiting("picking")),
+            Section("ready", "Ready", "Nothing waits to be collected.", waiting("ready")),
+        ],
+    )
+
+
+def present_card(order: Order, *, now: datetime) -> Card:
+    """An order with its lines, products and store loaded."""
+    zone = order.store.timezone
+    to_do = order.status in ("reserved", "picking")
+    due_at = order.ready_by if to_do else order.hold_until
+    return Card(
+        id=order.id,
+        number=order.number,
+        status=order.status,
+        status_words=STATUS_WORDS[order.status],
+        customer=order.customer_name,
+        collector=order.collector_name,
+        promise=f"{'ready by' if to_do else 'held until'} {clock(due_at, zone, now)}",
+        due_at=due_at,
+        urgency=_urgency(due_at - now) if to_do else "",
+        is_late=to_do and due_at < now,
+        arrived=clock(order.arrived_at, zone, now) if order.arrived_at else None,
+        arrival_note=order.arrival_note,
+        lines=[_present_line(line) for line in order.lines],
+    )
+
+
+def present_history(order: Order, *, now: datetime) -> list[Step]:
+    """What has happened to an order, in words."""
+    return [
+        Step(
+            at=step.at,
+            time=clock(step.at, order.store.timezone, now),
+            what=ACTION_WORDS.get(step.action, step.action.replace("_", " ")),
+            who=step.actor_name if step.actor_kind == "staff" else "",
+            note=step.note,
+        )
+        for step in order.history
+    ]
+
+
+def what_became_of(order: Order, *, now: datetime) -> str:
+    """A calm sentence for somebody who came too late, or too early: `already collected at 14:03 by Ana`."""
+    words = OUTCOME_WORDS.get(order.status, "not in this store's hands")
+    last = next(step for step in reversed(order.history) if step.to_status == order.status)
+    time = clock(last.at, order.store.timezone, now)
+    when = f"at {time}" if time[0].isdigit() else time
+    by = f" by {last.actor_name}" if last.actor_kind == "staff" else ""
+    return f"Order {order.number} is {words.format(time=time, when=when, by=by)}."
+
+
+def wrong_code_words(order: Order) -> str:
+    """What to say about a wrong code on an order's own page."""
+    left = WRONG_CODES_MAX - order.wrong_codes
+    if left <= 0:
+        return "That is not the code of this order. Now only a manager can hand it over."
+    return f"That is not the code of this order. {left} {'try' if left == 1 else 'tries'} left."
+
+
+def _urgency(left: timedelta) -> str:
+    minutes = int(left.total_seconds() // 60)
+    if minutes < 0:
+        return f"{_duration(-minutes)} late"
+    return f"{_duration(minutes)} left" if minutes < 60 else ""
+
+
+def _duration(minutes: int) -> str:
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h"
+    return f"{minutes // (24 * 60)} days"
+
+
+def _present_line(line: OrderLine) -> Line:
+    product = line.product
+    return Line(line.quantity, product.name, product.sku, product.department, product.minimum_age)

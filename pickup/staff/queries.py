@@ -1,0 +1,93 @@
+"""Named reads and named locks of the counter."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from pickup.catalog.models import Product
+from pickup.core.db import db
+from pickup.orders.models import Order, OrderLine
+from pickup.staff.lockout import FAILURES_MAX
+from pickup.staff.models import SignInFailure, StaffMember, UnknownCode
+from pickup.stores.models import Store
+
+
+def member(member_id: int) -> StaffMember | None:
+    """The person as the database has them now."""
+    return db.session.get(StaffMember, member_id, populate_existing=True)
+
+
+def members_at(store_id: int) -> Sequence[StaffMember]:
+    """The people of a store, by name."""
+    return db.session.scalars(
+        select(StaffMember).where(StaffMember.store_id == store_id).order_by(StaffMember.name)
+    ).all()
+
+
+def lock_staff_of(store_id: int) -> None:
+    """Let nobody else change who works at this store; orders go on."""
+    db.session.execute(select(Store.id).where(Store.id == store_id).with_for_update(key_share=True)).one()
+
+
+def lock_sign_in(store_id: int, address: str) -> None:
+    """Let sign-ins at a store from one address wait for each other, so that no failure is overlooked."""
+    db.session.execute(select(func.pg_advisory_xact_lock(store_id, func.hashtext(address))))
+
+
+def lock_member(member_id: int) -> None:
+    """Let this person type one code at a time, on however many tablets."""
+    db.session.execute(select(StaffMember.id).where(StaffMember.id == member_id).with_for_update()).one()
+
+
+def latest_sign_in_failures(store_id: int, address: str) -> Sequence[datetime]:
+    """When the last few wrong PINs came, newest first."""
+    return db.session.scalars(
+        select(SignInFailure.at)
+        .where(SignInFailure.store_id == store_id, SignInFailure.address == address)
+        .order_by(SignInFailure.at.desc())
+        .limit(FAILURES_MAX)
+    ).all()
+
+
+def record_sign_in_failure(store_id: int, address: str, *, now: datetime, forget_before: datetime) -> None:
+    """Remember a wrong PIN, and forget those that cannot matter any more."""
+    db.session.execute(delete(SignInFailure).where(SignInFailure.at < forget_before))
+    db.session.execute(insert(SignInFailure).values(store_id=store_id, address=address, at=now))
+
+
+def latest_unknown_codes(member_id: int) -> Sequence[datetime]:
+    """When this person last typed a code that nobody has, newest first."""
+    return db.session.scalars(
+        select(UnknownCode.at)
+        .where(UnknownCode.member_id == member_id)
+        .order_by(UnknownCode.at.desc())
+        .limit(FAILURES_MAX)
+    ).all()
+
+
+def record_unknown_code(member_id: int, *, now: datetime, forget_before: datetime) -> None:
+    """Remember a code that nobody has, and forget those that cannot matter any more."""
+    db.session.execute(delete(UnknownCode).where(UnknownCode.member_id == member_id, UnknownCode.at < forget_before))
+    db.session.execute(insert(UnknownCode).values(member_id=member_id, at=now))
+
+
+def order_id_by_code(store_id: int, code: str) -> uuid.UUID | None:
+    """The order of a store that has this (normalised) code, whatever became of it; a ready one before any other."""
+    return db.session.scalars(
+        select(Order.id)
+        .where(Order.store_id == store_id, Order.pickup_code == code)
+        .order_by((Order.status == "ready").desc(), Order.changed_at.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def minimum_age_of(order_id: uuid.UUID) -> int | None:
+    """The age that somebody must have to be given an order; None where everybody may have it."""
+    return db.session.execute(
+        select(func.max(Product.minimum_age))
+        .join(OrderLine, OrderLine.product_id == Product.id)
+        .where(OrderLine.order_id == order_id, Product.minimum_age > 0)
+    ).scalar_one()

@@ -1,0 +1,171 @@
+"""What people do at the counter: sign in, take an order on, set it ready, hand it over."""
+
+import ipaddress
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from pickup.core.db import db
+from pickup.core.errors import InvalidFields
+from pickup.core.types import Actor
+from pickup.orders import queries as order_queries
+from pickup.orders import service as orders
+from pickup.orders.errors import ActionNotAllowed
+from pickup.orders.models import Order
+from pickup.orders.pickup_code import normalise
+from pickup.staff import pins, queries
+from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, NameTaken, PinTaken, SignInLocked
+from pickup.staff.lockout import is_locked
+from pickup.staff.models import Role, StaffMember
+from pickup.stores.directory import fresh_directory
+from pickup.stores.queries import store_by_ref
+
+SIGN_IN_WINDOW = timedelta(minutes=30)
+CODE_WINDOW = timedelta(minutes=10)
+NAME_MAX_CHARACTERS = 60
+
+
+def create_member(*, store_ref: str, name: str, role: Role, pin: str) -> StaffMember:
+    """Let somebody sign in at a store.
+
+    Raises:
+        InvalidFields: there is no such store, or the name or the PIN has not the right form.
+        NameTaken, PinTaken: somebody of the store has it already.
+    """
+    store = store_by_ref(store_ref)
+    if store is None:
+        raise InvalidFields.at("/store", f"there is no store {store_ref!r}")
+    name = name.strip()
+    if not name or len(name) > NAME_MAX_CHARACTERS or not name.isprintable():
+        raise InvalidFields.at("/name", f"must be 1 to {NAME_MAX_CHARACTERS} printable characters")
+    if not pins.is_well_formed(pin):
+        raise InvalidFields.at("/pin", "must be 4 to 8 digits")
+    queries.lock_staff_of(store.id)
+    colleagues = queries.members_at(store.id)
+    if any(colleague.name == name for colleague in colleagues):
+        raise NameTaken(f"{store.name} ({store.ref}) has somebody named {name!r} already.")
+    if any(pins.matches(pin, colleague.pin_hash) for colleague in colleagues):
+        raise PinTaken(f"Somebody at {store.name} ({store.ref}) has this PIN already; choose another.")
+    member = StaffMember(store_id=store.id, name=name, role=role, pin_hash=pins.hash_pin(pin))
+    db.session.add(member)
+    db.session.flush()
+    return member
+
+
+def sign_in(store_ref: str, pin: str, *, address: str, now: datetime) -> StaffMember | None:
+    """Who it is that has this PIN at this store.
+
+    Returns:
+        None for an unknown store as for a wrong PIN, which has been counted: the caller must commit.
+
+    Raises:
+        SignInLocked: five wrong PINs came for this store from this address.
+    """
+    store = fresh_directory().by_ref.get(store_ref)
+    if store is None:
+        pins.match_nobody(pin)
+        return None
+    network = network_of(address)
+    queries.lock_sign_in(store.id, network)
+    if is_locked(queries.latest_sign_in_failures(store.id, network), SIGN_IN_WINDOW, now=now):
+        raise SignInLocked(
+            "Too many wrong PINs at this store. Wait half an hour, then try again.",
+            retry_after_seconds=int(SIGN_IN_WINDOW.total_seconds()),
+        )
+    # Everybody is tried, so that the time does not tell whose PIN it was.
+    found = [member for member in queries.members_at(store.id) if pins.matches(pin, member.pin_hash)]
+    if not found:
+        queries.record_sign_in_failure(store.id, network, now=now, forget_before=now - 2 * SIGN_IN_WINDOW)
+        return None
+    return found[0]
+
+
+def network_of(address: str) -> str:
+    """An address as guesses are counted: of IPv6 the network, for everybody has 2⁶⁴ addresses in theirs."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
+
+
+def start_picking(member: StaffMember, order_id: uuid.UUID, *, now: datetime) -> Order:
+    """Take an order on.
+
+    Raises:
+        OrderNotFound: this store has no such order.
+        MovedOn: it is not waiting to be picked.
+    """
+    with _own_order(member, order_id) as order:
+        orders.start_picking(order, actor=_actor(member), now=now)
+        return order
+
+
+def mark_ready(member: StaffMember, order_id: uuid.UUID, *, now: datetime) -> Order:
+    """Say that an order stands ready.
+
+    Raises:
+        OrderNotFound: this store has no such order.
+        MovedOn: it is not being picked.
+    """
+    with _own_order(member, order_id) as order:
+        orders.mark_ready(order, actor=_actor(member), now=now)
+        return order
+
+
+def hand_over(member: StaffMember, order_id: uuid.UUID, typed_code: str, *, age_checked: bool, now: datetime) -> bool:
+    """Give a certain order to whoever has its code.
+
+    Returns:
+        False for a wrong code, which has been counted on the order: the caller must commit.
+
+    Raises:
+        AgeNotChecked: the code is right and the age is to be asked first; nothing is handed over, so roll back.
+        PickupCodeLocked: five wrong codes were tried on it; a manager can go on.
+        OrderNotFound: this store has no such order.
+        MovedOn: it is not ready.
+    """
+    with _own_order(member, order_id) as order:
+        if not orders.hand_over(order, typed_code, actor=_actor(member), is_manager=member.is_manager, now=now):
+            return False
+    minimum_age = queries.minimum_age_of(order_id)
+    if minimum_age and not age_checked:
+        raise AgeNotChecked("Check the age before you hand it over.", order_id=order_id, minimum_age=minimum_age)
+    return True
+
+
+def hand_over_by_code(member: StaffMember, typed_code: str, *, age_checked: bool, now: datetime) -> uuid.UUID | None:
+    """Give the goods to whoever has a code of this store.
+
+    Returns:
+        The order, or None where no order has the code, which has been counted on the person: the caller must commit.
+
+    Raises:
+        CodeEntryLocked: this person typed five unknown codes in ten minutes; a manager can go on.
+        AgeNotChecked, PickupCodeLocked, MovedOn: see `hand_over`.
+    """
+    queries.lock_member(member.id)
+    guesses = queries.latest_unknown_codes(member.id)
+    if not member.is_manager and is_locked(guesses, CODE_WINDOW, now=now):
+        raise CodeEntryLocked("Five wrong codes in ten minutes. A manager has to sign in to hand orders over.")
+    code = normalise(typed_code)
+    order_id = order_queries.ready_order_id_by_code(member.store_id, code)
+    order_id = order_id or queries.order_id_by_code(member.store_id, code)
+    if order_id is None:
+        queries.record_unknown_code(member.id, now=now, forget_before=now - 2 * CODE_WINDOW)
+        return None
+    return order_id if hand_over(member, order_id, typed_code, age_checked=age_checked, now=now) else None
+
+
+@contextmanager
+def _own_order(member: StaffMember, order_id: uuid.UUID) -> Iterator[Order]:
+    """The order, locked; a refusal of the step tells which order it was."""
+    try:
+        yield orders.order_at_store(order_id, member.store_id)
+    except ActionNotAllowed as refusal:
+        raise MovedOn(refusal.detail, order_id=order_id) from refusal
+
+
+def _actor(member: StaffMember) -> Actor:
+    return Actor("staff", member.name)

@@ -1,0 +1,208 @@
+"""HTTP of the tablet page: forms that post and redirect, so that a reload repeats nothing."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import Response, flash, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from pickup.core.clock import utcnow
+from pickup.core.db import in_transaction
+from pickup.core.pages import Pages
+from pickup.orders import queries as orders
+from pickup.orders.errors import OrderNotFound, PickupCodeLocked
+from pickup.orders.models import Order
+from pickup.orders.pickup_code import normalise
+from pickup.staff import presenting, service, sessions
+from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, SignInLocked
+from pickup.staff.models import StaffMember
+from pickup.stores.directory import fresh_directory
+
+STORE_COOKIE = "pickup_store"
+STORE_COOKIE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep one
+TYPED_MAX_CHARACTERS = 40
+
+blueprint = Pages("staff", __name__, url_prefix="/staff", way_back=("/staff", "Back to the orders"))
+
+Answer = str | Response | BaseResponse
+
+
+@blueprint.before_request
+def require_sign_in() -> Answer | None:
+    """Nobody sees anything of a store before it is known who they are."""
+    if request.endpoint in ("staff.sign_in", "staff.static"):
+        return None
+    member = sessions.signed_in(now=utcnow())
+    if member is None:
+        return redirect(url_for("staff.sign_in"), 303)
+    g.member, g.store = member, fresh_directory().by_id[member.store_id]
+    return None
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+def sign_in() -> Answer:
+    """Ask who it is, or let them in."""
+    if request.method == "GET":
+        return render_template("staff/sign_in.html", store=request.cookies.get(STORE_COOKIE, ""))
+    now, store, pin = utcnow(), request.form.get("store", "").strip(), request.form.get("pin", "").strip()
+    try:
+        member = in_transaction(lambda: service.sign_in(store, pin, address=request.remote_addr or "", now=now))
+    except SignInLocked as locked:
+        return _sign_in_again(store, locked.detail, 429)
+    if member is None:
+        return _sign_in_again(store, "Store and PIN do not belong together.", 403)
+    sessions.sign_in(member, now=now)
+    response = redirect(_board_url(), 303)
+    response.set_cookie(
+        STORE_COOKIE, store, max_age=STORE_COOKIE_SECONDS, path=url_for("staff.sign_in"), httponly=True, samesite="Lax"
+    )
+    return response
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> Answer:
+    """End the session; the tablet remembers its store, and nothing else."""
+    sessions.sign_out()
+    return redirect(url_for("staff.sign_in"), 303)
+
+
+@blueprint.get("", strict_slashes=False)
+def show_board() -> Answer:
+    """The store's orders, and, right after a handover, what to hand out."""
+    now = utcnow()
+    return render_template("staff/board.html", **_board(now), handed_over=_just_handed_over(now))
+
+
+@blueprint.get("/board")
+def refresh_board() -> Answer:
+    """Only the orders, for the page to put in place of the old ones."""
+    return render_template("staff/_board.html", **_board(utcnow()))
+
+
+@blueprint.get("/orders/<uuid:order_id>")
+def show_order(order_id: uuid.UUID) -> Answer:
+    """One order with its history."""
+    now, order = utcnow(), _own_order(order_id)
+    return render_template(
+        "staff/order.html",
+        order=order,
+        card=presenting.present_card(order, now=now),
+        history=presenting.present_history(order, now=now),
+    )
+
+
+@blueprint.post("/orders/<uuid:order_id>/start-picking")
+def start_picking(order_id: uuid.UUID) -> Answer:
+    """Take an order on, and stay with it."""
+    member = _member()
+    try:
+        order = in_transaction(lambda: service.start_picking(member, order_id, now=utcnow()))
+    except MovedOn as refusal:
+        return _say_what_became_of(refusal.order_id)
+    flash(f"You are picking order {order.number}.", "done")
+    return redirect(url_for("staff.show_board", _anchor=f"order-{order.number}"), 303)
+
+
+@blueprint.post("/orders/<uuid:order_id>/ready")
+def mark_ready(order_id: uuid.UUID) -> Answer:
+    """Say that an order stands ready."""
+    member = _member()
+    try:
+        order = in_transaction(lambda: service.mark_ready(member, order_id, now=utcnow()))
+    except MovedOn as refusal:
+        return _say_what_became_of(refusal.order_id)
+    flash(f"Order {order.number} is ready. {order.customer_name} gets a message.", "done")
+    return redirect(_board_url(), 303)
+
+
+@blueprint.post("/hand-over")
+def hand_over_by_code() -> Answer:
+    """Give the goods to whoever has a code of this store."""
+
+    def attempt(typed: str, age_checked: bool) -> uuid.UUID | None:
+        return service.hand_over_by_code(_member(), typed, age_checked=age_checked, now=utcnow())
+
+    return _hand_over(attempt, lambda typed: f"No order here has the code {normalise(typed)}.", back=_board_url())
+
+
+@blueprint.post("/orders/<uuid:order_id>/hand-over")
+def hand_over(order_id: uuid.UUID) -> Answer:
+    """Give one order to whoever has its code."""
+
+    def attempt(typed: str, age_checked: bool) -> uuid.UUID | None:
+        done = service.hand_over(_member(), order_id, typed, age_checked=age_checked, now=utcnow())
+        return order_id if done else None
+
+    back = url_for("staff.show_order", order_id=order_id)
+    return _hand_over(attempt, lambda typed: presenting.wrong_code_words(_own_order(order_id)), back=back)
+
+
+def _hand_over(
+    attempt: Callable[[str, bool], uuid.UUID | None], wrong_words: Callable[[str], str], *, back: str
+) -> Answer:
+    """Try a typed code, and say what came of it: handed over, a question first, or a refusal and why."""
+    typed = request.form.get("code", "").strip()[:TYPED_MAX_CHARACTERS]
+    if not normalise(typed):
+        return _refuse_code("Type the code that the customer has.", typed, back)
+    try:
+        order_id = in_transaction(lambda: attempt(typed, "age_checked" in request.form))
+    except AgeNotChecked as question:
+        return _ask_age(question, typed, back)
+    except MovedOn as refusal:
+        return _say_what_became_of(refusal.order_id)
+    except (CodeEntryLocked, PickupCodeLocked) as locked:
+        return _refuse_code(locked.detail, typed, back)
+    if order_id is None:
+        return _refuse_code(wrong_words(typed), typed, back)
+    return redirect(url_for("staff.show_board", handed_over=order_id), 303)
+
+
+def _ask_age(question: AgeNotChecked, typed: str, back: str) -> Answer:
+    card = presenting.present_card(_own_order(question.order_id), now=utcnow())
+    return render_template("staff/age.html", card=card, minimum_age=question.minimum_age, typed=typed, back=back)
+
+
+def _refuse_code(words: str, typed: str, back: str) -> Answer:
+    flash(words, "wrong_code")
+    flash(typed, "typed_code")
+    return redirect(back, 303)
+
+
+def _say_what_became_of(order_id: uuid.UUID) -> Answer:
+    flash(presenting.what_became_of(_own_order(order_id), now=utcnow()), "calm")
+    return redirect(_board_url(), 303)
+
+
+def _sign_in_again(store: str, error: str, status: int) -> Answer:
+    return make_response(render_template("staff/sign_in.html", store=store, error=error), status)
+
+
+def _board(now: datetime) -> dict[str, Any]:
+    return {"board": presenting.present_board(orders.open_orders_at(_member().store_id), now=now), "now": now}
+
+
+def _just_handed_over(now: datetime) -> presenting.Card | None:
+    """The order that the address names, if it is one of ours that is handed over."""
+    try:
+        order = _own_order(uuid.UUID(request.args.get("handed_over", "")))
+    except (ValueError, OrderNotFound):
+        return None
+    return presenting.present_card(order, now=now) if order.status == "collected" else None
+
+
+def _own_order(order_id: uuid.UUID) -> Order:
+    order = orders.get_order(order_id)
+    if order.store_id != _member().store_id:
+        raise OrderNotFound("This store has no such order.")
+    return order
+
+
+def _member() -> StaffMember:
+    member: StaffMember = g.member
+    return member
+
+
+def _board_url() -> str:
+    return url_for("staff.show_board")

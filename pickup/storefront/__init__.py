@@ -1,0 +1,1 @@
+"""What the e-shop shows before an order: stores with availability, products with prices, quotes."""

@@ -1,0 +1,83 @@
+"""Reads for the shop, put together from stores, stock, prices and promises."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from pickup.catalog.models import Product
+from pickup.catalog.queries import products_after, products_by_sku
+from pickup.core.errors import InvalidFields, NotFound
+from pickup.inventory.queries import stores_with_all
+from pickup.orders.basket import Item, read_basket
+from pickup.orders.promising import ready_by_at
+from pickup.pricing.models import Price
+from pickup.pricing.queries import EVERYWHERE, prices_in_force
+from pickup.stores.directory import StoreEntry, directory, fresh_directory
+from pickup.stores.geocoding import Coordinates
+from pickup.stores.nearest import Neighbour
+
+
+def near_stores(
+    place: Coordinates, *, limit: int, radius_metres: float, items: Sequence[Item] | None, now: datetime
+) -> list[dict[str, Any]]:
+    """Pickup points near a place, nearest first; with items, whether each has all of them and when.
+
+    Raises:
+        InvalidFields: unknown SKUs.
+    """
+    reachable = fresh_directory().walk(place.lat, place.lon, radius_metres=radius_metres)
+    near = list(islice(reachable, limit))
+    shown = [_present_store(store, neighbour) for store, neighbour in near]
+    if items is None:
+        return shown
+    basket = read_basket(items)
+    fulfilling, _ = stores_with_all([store.id for store, _ in near], basket.quantities)
+    for (store, _), answer in zip(near, shown, strict=True):
+        answer["available"] = store.id in fulfilling and store.paused_at is None
+        answer["ready_by"] = ready_by_at(store, now=now) if answer["available"] else None
+    return shown
+
+
+def products_page(after: str, limit: int, store_ref: str | None, *, now: datetime) -> list[dict[str, Any]]:
+    """Products by SKU with the price on the shelf of a store, or the one that holds everywhere."""
+    zone = _zone_of(store_ref)
+    products = products_after(after, limit)
+    prices = prices_in_force([product.id for product in products], zone, at=now)
+    return [_present_product(product, prices.get(product.id)) for product in products]
+
+
+def product(sku: str, store_ref: str | None, *, now: datetime) -> dict[str, Any]:
+    """One product with its price.
+
+    Raises:
+        NotFound: there is no such SKU.
+    """
+    zone = _zone_of(store_ref)
+    found = products_by_sku([sku]).get(sku)
+    if found is None:
+        raise NotFound("There is no product of this SKU.")
+    return _present_product(found, prices_in_force([found.id], zone, at=now).get(found.id))
+
+
+def _zone_of(store_ref: str | None) -> str:
+    if store_ref is None:
+        return EVERYWHERE
+    store = directory().by_ref.get(store_ref) or fresh_directory().by_ref.get(store_ref)
+    if store is None:
+        raise InvalidFields.at("/store_ref", f"there is no store {store_ref[:60]!r}")
+    return store.price_zone
+
+
+def _present_store(store: StoreEntry, neighbour: Neighbour) -> dict[str, Any]:
+    shown = {name: getattr(store, name) for name in _SHOWN_OF_STORE}
+    return {**shown, "distance_m": neighbour.distance_m, "paused": store.paused_at is not None}
+
+
+_SHOWN_OF_STORE = ("ref", "name", "address", "phone", "lat", "lon", "opening_hours", "timezone")
+_SHOWN_OF_PRODUCT = ("gtin", "department", "brand", "image_url", "minimum_age", "max_per_order")
+
+
+def _present_product(product: Product, price: Price | None) -> dict[str, Any]:
+    details = {name: getattr(product, name) or None for name in _SHOWN_OF_PRODUCT}
+    return {"sku": product.sku, "name": product.name, **details, "price": price}

@@ -1,0 +1,1 @@
+"""Where: stores, their opening hours, geocoding and the exact nearest search."""

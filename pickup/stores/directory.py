@@ -1,0 +1,128 @@
+"""Every store, kept in memory by each process, with the index that finds the nearest.
+
+A few thousand stores change a few times a day and are looked at with every order. The directory is as old as its
+`revision`; whoever reads the database anyway reads the current revision along (`revisions.current`) and calls
+`refresh` when it has moved, so that a pause or an import counts from the next order on, in every process.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from flask import Flask, current_app
+
+from pickup.core.errors import InvalidFields
+from pickup.stores import queries
+from pickup.stores.models import Store
+from pickup.stores.nearest import NearestIndex, Neighbour, Place
+
+
+@dataclass(frozen=True, slots=True)
+class StoreEntry:
+    """A store as the directory remembers it: what routing, promises and answers need. See `models.Store`."""
+
+    id: int
+    ref: str
+    name: str
+    address: str
+    phone: str
+    lat: float
+    lon: float
+    opening_hours: str
+    timezone: str
+    country: str
+    prep_minutes: int | None
+    hold_days: int | None
+    price_zone: str
+    kind: str
+    paused_at: datetime | None
+    special_days: Mapping[date, str]
+
+    @classmethod
+    def of(cls, store: Store, special_days: Mapping[date, str]) -> "StoreEntry":
+        """Copy a row; the directory outlives the session that read it."""
+        copied = {name: getattr(store, name) for name in cls.__slots__ if name != "special_days"}
+        return cls(**copied, special_days=special_days)
+
+
+class StoreDirectory:
+    """One state of all stores. Immutable: a change makes a new one."""
+
+    def __init__(self, stores: list[StoreEntry], revision: int) -> None:
+        self.revision = revision
+        self.by_ref = {store.ref: store for store in stores}
+        self.by_id = {store.id: store for store in stores}
+        # Nobody picks up at a warehouse.
+        self._index = NearestIndex(
+            [Place(store.ref, store.lat, store.lon, store.id) for store in stores if store.kind != "warehouse"]
+        )
+
+    def walk(
+        self, lat: float, lon: float, *, radius_metres: float | None = None
+    ) -> Iterator[tuple[StoreEntry, Neighbour]]:
+        """Pickup points, nearest first, exactly, measured only as far as is read: see `nearest.NearestIndex`."""
+        for neighbour in self._index.walk(lat, lon, radius_metres=radius_metres):
+            yield self.by_id[neighbour.place.key], neighbour
+
+    def pickup_point(self, ref: str, *, pointer: str) -> StoreEntry:
+        """The pickup point with this reference.
+
+        Raises:
+            InvalidFields: there is none; names the field at `pointer`.
+        """
+        store = self.by_ref.get(ref)
+        if store is None:
+            raise InvalidFields.at(pointer, f"there is no store {ref[:60]!r}")
+        if store.kind == "warehouse":
+            raise InvalidFields.at(pointer, f"{ref} is a warehouse: nobody picks up there")
+        return store
+
+
+class DirectoryKeeper:
+    """Holds the newest directory of this process; threads share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._directory: StoreDirectory | None = None
+
+    def at_least(self, revision: int | None) -> StoreDirectory:
+        """The directory in memory, or a new one if that is older than `revision`."""
+        directory = self._directory
+        if directory is not None and (revision is None or directory.revision >= revision):
+            return directory
+        with self._lock:
+            directory = self._directory
+            if directory is None or (revision is not None and directory.revision < revision):
+                directory = self._directory = _load()
+        return directory
+
+    def forget(self) -> None:
+        """Drop what is in memory."""
+        with self._lock:
+            self._directory = None
+
+
+def _load() -> StoreDirectory:
+    # The revision is read first: a change between the reads makes the directory look older than it is, and the
+    # next reader loads it again, which is harmless.
+    revision = queries.revision()
+    special_days = queries.all_special_days()
+    stores = [StoreEntry.of(store, special_days.get(store.id, {})) for store in queries.all_stores()]
+    return StoreDirectory(stores, revision)
+
+
+def directory(at_least: int | None = None) -> StoreDirectory:
+    """The stores as this process knows them, at least as new as the given revision."""
+    keeper: DirectoryKeeper = current_app.extensions["stores"]
+    return keeper.at_least(at_least)
+
+
+def fresh_directory() -> StoreDirectory:
+    """The stores as the database has them now: one small statement, and a load if something changed."""
+    return directory(queries.revision())
+
+
+def init_app(app: Flask) -> None:
+    """Give the process its keeper."""
+    app.extensions["stores"] = DirectoryKeeper()

@@ -1,0 +1,39 @@
+"""Named reads of stores."""
+
+from collections import defaultdict
+from datetime import date
+
+from sqlalchemy import func, select
+
+from pickup.core import revisions
+from pickup.core.db import db
+from pickup.stores.models import SpecialDay, Store
+
+REVISION = "stores"
+
+# Older special days are history: nobody promises anything for them, whatever the time zone.
+SPECIAL_DAYS_KEPT_DAYS = 7
+
+
+def revision() -> int:
+    """The number of changes that any store has seen."""
+    return int(db.session.execute(select(revisions.current(REVISION))).scalar_one())
+
+
+def all_stores() -> list[Store]:
+    """Every store, by reference."""
+    return list(db.session.scalars(select(Store).order_by(Store.ref)))
+
+
+def store_by_ref(ref: str) -> Store | None:
+    """The store with this reference, fresh from the database."""
+    return db.session.scalars(select(Store).where(Store.ref == ref)).one_or_none()
+
+
+def all_special_days() -> dict[int, dict[date, str]]:
+    """The special days of every store that has any, by store id: those to come, and the last few."""
+    days: dict[int, dict[date, str]] = defaultdict(dict)
+    recent = SpecialDay.day >= func.current_date() - SPECIAL_DAYS_KEPT_DAYS
+    for special in db.session.scalars(select(SpecialDay).where(recent).order_by(SpecialDay.day)):
+        days[special.store_id][special.day] = special.hours
+    return dict(days)

@@ -1,0 +1,87 @@
+"""Wire shapes of stores, for whoever manages them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields
+
+from pickup.core.csv_columns import refuse_forbidden
+from pickup.core.schemas import Instant, Real, Schema, Text, WholeNumber
+from pickup.stores.imports import HOLD_DAYS_MAX, HOURLY_CAPACITY_MAX, PREP_MINUTES_MAX, plan
+from pickup.stores.models import STORE_KINDS
+
+_PARSERS = {column.name: column.parse for column in plan().columns}
+
+
+class Cell(fields.String):
+    """A text by the rules of the column of the same name in a file of stores: one rule for both ways in."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            refuse_forbidden(text)
+            return _PARSERS[str(self.name)](text.strip())
+        except ValueError as error:
+            raise ma.ValidationError(f"{error}.") from None
+
+
+class StoreSettingsSchema(Schema):
+    """A store, all of it: a member that is left out is empty, or what the settings of the house say."""
+
+    name = Cell(required=True)
+    street = Cell(load_default="")
+    city = Cell(load_default="")
+    state = Cell(load_default="")
+    postcode = Cell(load_default="")
+    country = Cell(required=True, metadata={"description": "ISO 3166, two letters", "example": "US"})
+    lat = Real(required=True, minimum=-90, maximum=90, metadata={"description": "degrees", "example": 36.37})
+    lon = Real(required=True, minimum=-180, maximum=180, metadata={"description": "degrees", "example": -94.21})
+    opening_hours = Cell(
+        load_default="",
+        metadata={"description": "OpenStreetMap syntax; empty: always open", "example": "Mo-Su 06:00-23:00"},
+    )
+    timezone = Cell(load_default="", metadata={"description": "IANA name; empty: by the coordinates"})
+    phone = Cell(load_default="")
+    prep_minutes = WholeNumber(
+        load_default=None,
+        allow_none=True,
+        maximum=PREP_MINUTES_MAX,
+        metadata={"description": "open minutes an order takes"},
+    )
+    hourly_capacity = WholeNumber(
+        load_default=None,
+        allow_none=True,
+        maximum=HOURLY_CAPACITY_MAX,
+        metadata={"description": "orders; null: no limit"},
+    )
+    hold_days = WholeNumber(
+        load_default=None,
+        allow_none=True,
+        minimum=1,
+        maximum=HOLD_DAYS_MAX,
+        metadata={"description": "days goods are kept"},
+    )
+    price_zone = Cell(load_default="", metadata={"description": "empty: the prices that hold everywhere"})
+    kind = Cell(load_default="store", metadata={"enum": list(STORE_KINDS)})
+
+
+class ManagedStoreSchema(StoreSettingsSchema):
+    """A store as it is kept."""
+
+    ref = fields.String()
+    paused_at = Instant(allow_none=True, metadata={"description": "takes no new orders since then"})
+
+
+class SpecialHoursSchema(Schema):
+    """The hours of one date."""
+
+    hours = Text(
+        required=True, metadata={"description": "times such as 10:00-14:00, 24/7, or off", "example": "10:00-14:00"}
+    )
+
+
+class SpecialDaySchema(SpecialHoursSchema):
+    """A date whose hours go before the regular ones."""
+
+    date = fields.Date()

@@ -1,0 +1,85 @@
+"""HTTP of stores, for whoever manages them."""
+
+import datetime
+from typing import Any
+
+from pickup.core.api import Blueprint, refuses, requires
+from pickup.core.clock import utcnow
+from pickup.core.db import in_transaction
+from pickup.core.errors import InvalidFields
+from pickup.stores import service
+from pickup.stores.models import Store
+from pickup.stores.schemas import ManagedStoreSchema, SpecialDaySchema, SpecialHoursSchema, StoreSettingsSchema
+
+blueprint = Blueprint("stores", __name__, url_prefix="/v1/stores", description="Manage stores.")
+
+
+@blueprint.put("/<ref>")
+@requires("admin")
+@refuses(400, 415, 422, 503)
+@blueprint.arguments(StoreSettingsSchema)
+@blueprint.response(200, ManagedStoreSchema)
+@blueprint.alt_response(201, schema=ManagedStoreSchema, description="The store is new.")
+def put_store(settings: dict[str, Any], ref: str) -> tuple[Store, int]:
+    """Make a store, or replace one.
+
+    What the body leaves out is emptied. A pause and special days have routes of their own and stay as they are.
+    """
+    store, is_new = in_transaction(lambda: service.put_store(ref, settings))
+    return store, 201 if is_new else 200
+
+
+@blueprint.put("/<ref>/hours/<date>")
+@requires("admin")
+@refuses(400, 404, 415, 422, 503)
+@blueprint.arguments(SpecialHoursSchema)
+@blueprint.response(200, SpecialDaySchema)
+def set_special_day(special: dict[str, Any], ref: str, date: str) -> dict[str, Any]:
+    """Give a store other hours on one date, such as a holiday.
+
+    The date is the store's own. Its hours replace the regular ones: `off`, `24/7`, or times such as
+    `10:00-14:00,15:00-18:00`; a closing time at or before the opening time is the next morning's.
+    """
+    day = _local_date(date)
+    in_transaction(lambda: service.set_special_day(ref, day, special["hours"]))
+    return {"date": day, "hours": special["hours"]}
+
+
+@blueprint.delete("/<ref>/hours/<date>")
+@requires("admin")
+@refuses(404, 422, 503)
+@blueprint.response(204)
+def drop_special_day(ref: str, date: str) -> None:
+    """Give a date its regular hours again."""
+    day = _local_date(date)
+    in_transaction(lambda: service.drop_special_day(ref, day))
+
+
+@blueprint.post("/<ref>/pause")
+@requires("admin")
+@refuses(404, 503)
+@blueprint.response(200, ManagedStoreSchema)
+def pause_store(ref: str) -> Store:
+    """Take no new orders at a store, from the next one on. Orders that it has already go on."""
+    return in_transaction(lambda: service.pause(ref, now=utcnow()))
+
+
+@blueprint.post("/<ref>/resume")
+@requires("admin")
+@refuses(404, 503)
+@blueprint.response(200, ManagedStoreSchema)
+def resume_store(ref: str) -> Store:
+    """Take orders at a store again."""
+    return in_transaction(lambda: service.resume(ref))
+
+
+def _local_date(text: str) -> datetime.date:
+    day: datetime.date | None
+    try:
+        day = datetime.date.fromisoformat(text)
+    except ValueError:
+        day = None
+    # Python also reads 20261225 and 2026-W52-5; one date has one address here.
+    if day is None or day.isoformat() != text:
+        raise InvalidFields.at("/date", "is not a date such as 2026-12-25")
+    return day

@@ -1,0 +1,18 @@
+"""Who does something when something happens: per event the handlers that get a task in the outbox.
+
+The events are those that webhooks may carry. What a handler does, and on which queue, stands in `worker/handlers.py`.
+"""
+
+SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
+    "order.placed": ("reserve_stock",),
+    "order.rerouted": ("reserve_stock",),
+    "order.reserved": ("notify_customer",),
+    "order.ready": ("notify_customer",),
+    "order.collected": ("settle_payment", "notify_customer"),
+    "order.cancelled": ("settle_payment", "notify_customer"),
+    "order.expired": ("settle_payment", "notify_customer"),
+    "payment.captured": (),
+    "payment.refunded": (),
+    "price.changed": (),
+    "stock.changed": (),
+}

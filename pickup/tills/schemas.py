@@ -1,0 +1,174 @@
+"""Wire shapes of what tills are told and what they tell."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from pickup.core.csv_columns import KEY_MAX_CHARACTERS
+from pickup.core.schemas import (
+    FieldErrorSchema,
+    Instant,
+    MoneySchema,
+    PageQuery,
+    Schema,
+    Text,
+    WholeNumber,
+)
+from pickup.inventory.service import ON_HAND_MAX
+from pickup.pricing.schemas import PriceSchema
+from pickup.tills.models import BREACH_KINDS
+
+REGISTER_MAX_LENGTH = 64
+SALE_ID_MAX_LENGTH = 100
+QUANTITY_MAX = 10_000
+
+# The levels of a batch are locked together, and orders wait for them: so much is done in well under a second.
+SALES_MAX = 1000
+LINES_MAX = 1000
+COUNTS_MAX = 5000
+
+CHANGES_MAX = 10_000
+BREACHES_MAX = 1000
+
+
+class Quantity(WholeNumber):
+    """Units sold, or, negative, taken back."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(minimum=-QUANTITY_MAX, maximum=QUANTITY_MAX, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        quantity = super()._deserialize(value, attr, data, **kwargs)
+        if quantity == 0:
+            raise ma.ValidationError("Nothing was sold, and nothing taken back.")
+        return quantity
+
+
+class FeedQuery(PageQuery):
+    """Whose price changes are wanted, and from where on."""
+
+    store_ref = fields.String(required=True)
+    limit = fields.Integer(load_default=CHANGES_MAX // 10, validate=validate.Range(1, CHANGES_MAX))
+    after = fields.String(
+        load_default=None, metadata={"description": "the `next` of before; without it, from the start"}
+    )
+
+
+class FeedEntrySchema(Schema):
+    """A price change as a till has to know it."""
+
+    sku = fields.String()
+    price = fields.Nested(MoneySchema)
+    valid_from = Instant(metadata={"description": "may lie ahead"})
+    version = fields.Integer(metadata={"description": "what to acknowledge"})
+    zone = fields.String(metadata={"description": "empty: everywhere; else this store's own zone, which goes before"})
+
+
+class FeedSchema(Schema):
+    """Price changes in the order of their versions."""
+
+    data = fields.List(fields.Nested(FeedEntrySchema), required=True)
+    next = fields.String(required=True, metadata={"description": "where to go on, now or later; never null"})
+
+
+class AcknowledgementSchema(Schema):
+    """A till charges by this version of the price ledger from now on."""
+
+    store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS)
+    register = Text(required=True, max_length=REGISTER_MAX_LENGTH)
+    version = WholeNumber(required=True, maximum=2**63 - 1)
+
+
+class SaleLineSchema(Schema):
+    """So many of one product, at what was charged."""
+
+    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS)
+    quantity = Quantity(required=True, metadata={"description": "negative: a return"})
+    unit_price = fields.Nested(PriceSchema, required=True)
+
+
+class SaleSchema(Schema):
+    """A sale."""
+
+    id = Text(
+        required=True, max_length=SALE_ID_MAX_LENGTH, metadata={"description": "the till's own, unique in its store"}
+    )
+    at = Instant(required=True)
+    lines = fields.List(fields.Nested(SaleLineSchema), required=True, validate=validate.Length(1, LINES_MAX))
+
+
+class SalesSchema(Schema):
+    """Sales of one till."""
+
+    store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS)
+    register = Text(required=True, max_length=REGISTER_MAX_LENGTH)
+    sales = fields.List(fields.Nested(SaleSchema), required=True, validate=validate.Length(1, SALES_MAX))
+
+
+class SalesRecordedSchema(Schema):
+    """What became of a batch of sales."""
+
+    accepted = fields.Integer(metadata={"description": "sales that were new"})
+    repeated = fields.Integer(metadata={"description": "sales that had been counted before"})
+    breaches = fields.Integer(metadata={"description": "lines charged at another price than the ledger's"})
+    ignored = fields.List(fields.Nested(FieldErrorSchema), metadata={"description": "lines of products not sold here"})
+
+
+class CountSchema(Schema):
+    """How many of a product were on the shelf."""
+
+    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS)
+    on_hand = WholeNumber(required=True, maximum=ON_HAND_MAX)
+    at = Instant(required=True, metadata={"description": "when it was counted"})
+
+
+class CountsSchema(Schema):
+    """A stock take, or a part of one."""
+
+    store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS)
+    counts = fields.List(fields.Nested(CountSchema), required=True, validate=validate.Length(1, COUNTS_MAX))
+
+
+class CountsRecordedSchema(Schema):
+    """What became of a stock take."""
+
+    accepted = fields.Integer()
+    superseded = fields.Integer(metadata={"description": "counts older than one we have of the same product"})
+    ignored = fields.List(fields.Nested(FieldErrorSchema), metadata={"description": "counts of products not sold here"})
+
+
+class ParityQuery(Schema):
+    """How much of the past is wanted."""
+
+    limit = fields.Integer(load_default=BREACHES_MAX, validate=validate.Range(1, BREACHES_MAX))
+
+
+class BreachSchema(Schema):
+    """A till charged something else than the ledger said at that time."""
+
+    kind = fields.String(validate=validate.OneOf(BREACH_KINDS))
+    store_ref = fields.String()
+    register = fields.String()
+    sku = fields.String()
+    charged = fields.Nested(MoneySchema)
+    ledger = fields.Nested(MoneySchema, allow_none=True, metadata={"description": "null: there was no price"})
+    at = Instant()
+
+
+class RegisterSchema(Schema):
+    """How far a till has followed the prices."""
+
+    store_ref = fields.String()
+    register = fields.String()
+    version = fields.Integer(metadata={"description": "last acknowledged; 0: none yet"})
+    behind_by = fields.Integer(metadata={"description": "price changes of its zone since then"})
+    last_seen = Instant()
+
+
+class ParitySchema(Schema):
+    """Whether online and till charge the same: breaches newest first, and every register that was heard of."""
+
+    breaches = fields.List(fields.Nested(BreachSchema))
+    registers = fields.List(fields.Nested(RegisterSchema))

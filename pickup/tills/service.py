@@ -1,0 +1,98 @@
+"""Tills and the prices they follow, and what all that they tell us has in common.
+
+Tills work offline and send again what they got no answer to. So everything here may come late, twice and out of order,
+and ends the same: a sale counts once, an acknowledgement never goes back, and an older count does not undo a newer one.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+
+from pickup.core.db import db
+from pickup.core.errors import FieldError, InvalidFields
+from pickup.core.pagination import decode_cursor, encode_cursor
+from pickup.pricing.models import Price
+from pickup.pricing.queries import newest_version, price_changes_after
+from pickup.stores.directory import StoreEntry, fresh_directory
+from pickup.tills.models import TillRegister
+
+# How far the clock of a till may be fast.
+CLOCK_AHEAD_MAX = timedelta(minutes=5)
+
+
+def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[tuple[Price, str]], str]:
+    """Price changes of a store with their SKUs, and the cursor to go on from.
+
+    Raises:
+        InvalidFields: no such store; a cursor that is not from this feed, is ahead of the ledger, or was given out when
+            the store had another price zone. Then the till has prices that do not concern it, and begins anew.
+    """
+    zone = known_store(store_ref).price_zone
+    told_zone, version = decode_cursor(after, str, int) or (zone, 0)
+    if told_zone != zone:
+        raise InvalidFields.at("/after", "is from another price zone: forget the prices and start without a cursor")
+    if version > newest_version():
+        raise InvalidFields.at("/after", "is ahead of the price ledger: forget the prices and start without a cursor")
+    changes = price_changes_after(version, zone, limit)
+    return changes, encode_cursor(zone, changes[-1][0].version if changes else version)
+
+
+def acknowledge(store_ref: str, register: str, version: int, *, now: datetime) -> None:
+    """A till charges by a version of the ledger; what it said before of a later one stays true.
+
+    Raises:
+        InvalidFields: no such store, or no such version yet.
+    """
+    store = known_store(store_ref)
+    if version > newest_version():
+        raise InvalidFields.at("/version", "is ahead of the price ledger")
+    see(store, register, version, now=now)
+
+
+def known_store(ref: str) -> StoreEntry:
+    """The store with this reference.
+
+    Raises:
+        InvalidFields: there is none.
+    """
+    store = fresh_directory().by_ref.get(ref)
+    if store is None:
+        raise InvalidFields.at("/store_ref", f"there is no store {ref[:60]!r}")
+    return store
+
+
+def refuse_future(field: str, instants: Iterable[datetime], now: datetime) -> None:
+    """What happened has happened by now, give or take a till's clock.
+
+    Args:
+        field: the list of the request whose members have an `at`.
+
+    Raises:
+        InvalidFields: some lie ahead; names each.
+    """
+    errors = [
+        FieldError(f"/{field}/{number}/at", "lies ahead: is the till's clock right?")
+        for number, at in enumerate(instants)
+        if at > now + CLOCK_AHEAD_MAX
+    ]
+    if errors:
+        raise InvalidFields("; ".join(f"{error.pointer}: {error.detail}" for error in errors[:5]), errors=errors)
+
+
+def unknown_product(pointer: str, sku: str) -> FieldError:
+    """What a till has and the catalogue has not. Nobody at a till can mend that, so it is reported, not refused."""
+    return FieldError(pointer, f"{sku[:60]!r} is not a product we sell")
+
+
+def see(store: StoreEntry, register: str, version: int, *, now: datetime) -> None:
+    """A till was heard of."""
+    seen = insert(TillRegister).values(store_id=store.id, register=register, version=version, last_seen=now)
+    latest = {
+        "version": func.greatest(TillRegister.version, seen.excluded.version),
+        "last_seen": func.greatest(TillRegister.last_seen, seen.excluded.last_seen),
+    }
+    db.session.execute(
+        seen.on_conflict_do_update(index_elements=[TillRegister.store_id, TillRegister.register], set_=latest)
+    )

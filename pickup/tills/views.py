@@ -1,0 +1,129 @@
+"""HTTP of the tills."""
+
+from typing import Any
+
+from pickup.core.api import Blueprint, refuses, requires
+from pickup.core.clock import utcnow
+from pickup.core.db import in_transaction
+from pickup.core.types import Money
+from pickup.pricing.models import Price
+from pickup.tills import counting, queries, selling, service
+from pickup.tills.counting import Count, CountsRecorded
+from pickup.tills.models import ParityBreach
+from pickup.tills.schemas import (
+    AcknowledgementSchema,
+    CountsRecordedSchema,
+    CountsSchema,
+    FeedQuery,
+    FeedSchema,
+    ParityQuery,
+    ParitySchema,
+    SalesRecordedSchema,
+    SalesSchema,
+)
+from pickup.tills.selling import Line, Sale, SalesRecorded
+
+blueprint = Blueprint("tills", __name__, url_prefix="/v1", description="What tills are told, and what they tell.")
+
+
+@blueprint.get("/pos/prices")
+@requires("pos")
+@refuses(422)
+@blueprint.arguments(FeedQuery, location="query")
+@blueprint.response(200, FeedSchema)
+def follow_prices(query: dict[str, Any]) -> dict[str, Any]:
+    """Follow a store's prices: every change once, in the order of versions, also those that take effect later.
+
+    Begin without a cursor, then always go on from `next`, which is never null; an empty `data` means that you are up to
+    date. A product costs what its change with the latest `valid_from` that has begun says, and of two for the same
+    instant the greater `version`; but changes with a `zone` go before those without.
+    When a cursor is refused, forget the prices and begin again without one.
+    """
+    changes, after = service.price_feed(query["store_ref"], query["after"], query["limit"])
+    return {"data": [_present_change(price, sku) for price, sku in changes], "next": after}
+
+
+@blueprint.post("/pos/prices/ack")
+@requires("pos")
+@refuses(400, 415, 422, 503)
+@blueprint.arguments(AcknowledgementSchema)
+@blueprint.response(204)
+def acknowledge_prices(body: dict[str, Any]) -> None:
+    """Say that a register charges by a version of the prices from now on. One older than before changes nothing."""
+    in_transaction(lambda: service.acknowledge(**body, now=utcnow()))
+
+
+@blueprint.post("/pos/sales")
+@requires("pos")
+@refuses(400, 415, 422, 503)
+@blueprint.arguments(SalesSchema)
+@blueprint.response(200, SalesRecordedSchema)
+def record_sales(body: dict[str, Any]) -> SalesRecorded:
+    """Tell what a register has sold and taken back.
+
+    Stock goes down, and up for a negative quantity. A sale whose `id` the store has told before counts no second time,
+    so send again whatever you got no answer to. A price other than the ledger's at that time is recorded as a breach of
+    parity, and the sale still counts. Lines of products that are not in the catalogue are left out, and `ignored` names
+    them.
+    """
+    sales = [_read_sale(sale) for sale in body["sales"]]
+    return in_transaction(lambda: selling.record_sales(body["store_ref"], body["register"], sales, now=utcnow()))
+
+
+@blueprint.post("/pos/stock")
+@requires("pos")
+@refuses(400, 415, 422, 503)
+@blueprint.arguments(CountsSchema)
+@blueprint.response(200, CountsRecordedSchema)
+def take_stock(body: dict[str, Any]) -> CountsRecorded:
+    """Tell what was counted on the shelf.
+
+    Each figure is what was there `at` its time; sales and handovers after that are kept on top of it. A sale from
+    before that is told only later does not count against it once more. An older count never undoes a newer one.
+    """
+    counts = [Count(**count) for count in body["counts"]]
+    return in_transaction(lambda: counting.take_stock(body["store_ref"], counts, now=utcnow()))
+
+
+@blueprint.get("/parity")
+@requires("pos", "admin")
+@refuses(422)
+@blueprint.arguments(ParityQuery, location="query")
+@blueprint.response(200, ParitySchema)
+def show_parity(query: dict[str, Any]) -> dict[str, Any]:
+    """Show whether tills charge what the ledger says: the latest breaches, newest first, and where each register is."""
+    breaches = queries.newest_breaches(query["limit"])
+    return {"breaches": [_present_breach(*row) for row in breaches], "registers": queries.registers()}
+
+
+def _read_sale(sale: dict[str, Any]) -> Sale:
+    lines = [Line(line["sku"], line["quantity"], Money(**line["unit_price"])) for line in sale["lines"]]
+    return Sale(sale["id"], sale["at"], lines)
+
+
+def _present_change(price: Price, sku: str) -> dict[str, Any]:
+    return {
+        "sku": sku,
+        "price": price,
+        "valid_from": price.valid_from,
+        "version": price.version,
+        "zone": price.zone,
+    }
+
+
+def _present_breach(breach: ParityBreach, store_ref: str, sku: str) -> dict[str, Any]:
+    return {
+        "kind": breach.kind,
+        "store_ref": store_ref,
+        "register": breach.register,
+        "sku": sku,
+        "charged": Money(breach.charged_amount, breach.charged_currency),
+        "ledger": _ledger(breach),
+        "at": breach.at,
+    }
+
+
+def _ledger(breach: ParityBreach) -> Money | None:
+    if breach.ledger_amount is None or breach.ledger_currency is None:
+        return None
+    return Money(breach.ledger_amount, breach.ledger_currency)

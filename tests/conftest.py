@@ -1,0 +1,152 @@
+"""What every test may ask for: real servers, a migrated database of one's own, the app, an HTTP client, a world.
+
+The servers are the embedded ones in `var/tests`, or those that DATABASE_URL and REDIS_URL name. Each test process makes
+a database of its own there and drops it at the end; nothing that was there before is touched. (On a Redis of yours, the
+database numbers from 15 down are emptied.)
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.serving import make_server
+
+from pickup.config import ROOT, Settings
+from tests.api_client import ApiClient
+from tests.mailbox import Mailbox
+from tests.world import World
+
+_MAILBOXES: list[Mailbox] = []
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def worker_number() -> int:
+    """Which of the parallel test processes this is."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+@pytest.fixture(scope="session")
+def services(worker_number: int) -> Iterator[Settings]:
+    """Real servers, with a database of our own; the environment names them, for processes that a test starts."""
+    outside = Settings.from_environment()
+    settings = replace(outside, home=ROOT / "var" / "tests")
+    servers = None
+    if settings.uses_embedded_postgres or settings.uses_embedded_redis:
+        from pickup.dev.embedded import EmbeddedServers
+
+        servers = EmbeddedServers(settings)
+        servers.acquire()
+    name = f"pickup_test_{os.getpid()}"
+    admin_url = settings.sqlalchemy_url.replace("+psycopg", "")
+    base, _, options = admin_url.partition("?")
+    own_url = f"{base.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
+    home = settings.home / name
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        catcher = Mailbox()
+        environment = {
+            "PICKUP_SMTP_URL": catcher.start(),
+            "DATABASE_URL": own_url,
+            "REDIS_URL": f"{settings.queue_url}{'?db=' if settings.uses_embedded_redis else '/'}{15 - worker_number}",
+            "PICKUP_HOME": str(home),
+        }
+        before = {variable: os.environ.get(variable) for variable in environment}
+        os.environ.update(environment)
+        _MAILBOXES[:] = [catcher]
+        yield Settings.from_environment()
+        catcher.stop()
+        for variable, value in before.items():
+            os.environ.pop(variable) if value is None else os.environ.update({variable: value})
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    for file in home.rglob("*"):
+        if file.is_file():
+            file.unlink()
+    if servers:
+        servers.release()
+
+
+@pytest.fixture(scope="session")
+def app(services: Settings) -> Flask:
+    """The application on those servers, migrated."""
+    from flask_migrate import upgrade
+
+    from pickup.app import create_app
+
+    made = create_app(services)
+    made.config["TESTING"] = False  # faults are to be answered as in production
+    with made.app_context():
+        upgrade()
+        if os.environ.get("PICKUP_TEST_CREATE_ALL"):
+            from pickup.core.db import Base, db
+
+            Base.metadata.create_all(db.engine)
+    return made
+
+
+@pytest.fixture
+def database(app: Flask) -> Iterator[Flask]:
+    """An application context on empty tables; what the test leaves behind is removed."""
+    from pickup.core.db import Base, db
+
+    with app.app_context():
+        yield app
+        db.session.rollback()
+        names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+        db.session.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+        db.session.commit()
+        db.session.remove()
+    client: redis.Redis = app.extensions["redis"]
+    client.flushdb()
+    app.extensions["stores"].forget()
+
+
+@pytest.fixture
+def mailbox(services: Settings) -> Mailbox:
+    """The mails that a real SMTP server got during the test."""
+    _MAILBOXES[0].mails.clear()
+    return _MAILBOXES[0]
+
+
+@pytest.fixture
+def world(database: Flask) -> World:
+    """Makes stores, products, prices, stock, and lets the workers work."""
+    return World(database)
+
+
+@pytest.fixture
+def shop(world: World) -> ApiClient:
+    """An HTTP client with a key of the scope `shop`."""
+    return world.client("shop")
+
+
+@pytest.fixture
+def admin(world: World) -> ApiClient:
+    """An HTTP client with a key of the scope `admin`."""
+    return world.client("admin")
+
+
+@pytest.fixture
+def live_server(database: Flask) -> Iterator[str]:
+    """The app behind a real socket; yields its address."""
+    server = make_server("127.0.0.1", 0, database, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real data beside the checkout, where there is some."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("no ../shared/data beside this checkout")
+    return SHARED_DATA

@@ -1,0 +1,63 @@
+"""The clock: what is due because time passed. `python -m worker.schedule`
+
+Each job is safe to run twice and by several processes: it takes rows under a lock and looks again. So there is no
+leader to elect, and a second scheduler only finds less to do.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from pickup.core.clock import utcnow
+from pickup.core.db import db
+from pickup.core.logging import log
+from pickup.orders import sweeping
+from worker.app import app
+
+Job = Callable[[datetime], int]
+
+# How often, in seconds, and what.
+SCHEDULE: tuple[tuple[float, Job], ...] = (
+    (5, sweeping.resolve_pending_payments),
+    (30, sweeping.cancel_unpaid_orders),
+    (30, sweeping.expire_holds),
+    (3600, sweeping.forget_idempotency_keys),
+)
+
+stopping = threading.Event()
+
+
+def run_job(job: Job) -> None:
+    """Run one job; a fault is logged, and the next turn tries again."""
+    try:
+        done = job(utcnow())
+        if done:
+            log.info("scheduled", job=job.__name__, done=done)
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        log.warning("schedule_fault", job=job.__name__, error=str(error)[:300])
+    except Exception as error:
+        db.session.rollback()
+        log.error("schedule_fault", job=job.__name__, exc_info=error)
+
+
+def main() -> None:
+    """Run each job in its turn until SIGTERM or SIGINT."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    due = {job: time.monotonic() for _, job in SCHEDULE}
+    with app.app_context():
+        log.info("schedule_started")
+        while not stopping.wait(max(0.0, min(due.values()) - time.monotonic())):
+            for every, job in SCHEDULE:
+                if due[job] <= time.monotonic():
+                    run_job(job)
+                    due[job] = time.monotonic() + every
+
+
+if __name__ == "__main__":
+    main()
