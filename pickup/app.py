@@ -20,9 +20,10 @@ from pickup.inventory import views as inventory_views
 from pickup.notifications import service as notifications
 from pickup.notifications import views as notification_views
 from pickup.orders import views as order_views
+from pickup.pricing import views as pricing_views
+from pickup.reference import views as reference_views
 from pickup.staff import commands as staff_commands
 from pickup.staff import views as staff_views
-from pickup.pricing import views as pricing_views
 from pickup.storefront import views as storefront_views
 from pickup.stores import directory
 from pickup.stores import views as store_views
@@ -79,7 +80,7 @@ def _register_api(app: Flask) -> None:
 def _register_pages(app: Flask) -> None:
     pages.init_app(app, app.extensions["settings"])
     app.register_blueprint(notification_views.blueprint)
-    for blueprint in (home_views.blueprint, staff_views.blueprint, customer_views.blueprint):
+    for blueprint in (home_views.blueprint, reference_views.blueprint, staff_views.blueprint, customer_views.blueprint):
         app.register_blueprint(blueprint)
 
 

@@ -55,7 +55,6 @@ class Settings:
     hold_days: int
 
     payment_timeout_minutes: int
-    gateway_timeout_seconds: float
 
     outbox_lease_seconds: int
     idempotency_keep_hours: int
@@ -130,7 +129,6 @@ class Settings:
                 prep_minutes=env.int("PREP_MINUTES", 60, validate=Range(0)),
                 hold_days=env.int("HOLD_DAYS", 7, validate=Range(1)),
                 payment_timeout_minutes=env.int("PAYMENT_TIMEOUT_MINUTES", 30, validate=Range(1)),
-                gateway_timeout_seconds=env.float("GATEWAY_TIMEOUT_SECONDS", 8.0),
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
                 idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
             )

@@ -108,7 +108,7 @@ class World:
         from pickup.orders.queries import get_order
 
         db.session.rollback()
-        return get_order(uuid.UUID(str(order_id)))
+        return get_order(uuid.UUID(str(order_id)), with_history=True)
 
     def work(self) -> None:
         """Let relay and workers do all there is to do: the real relay, real Redis, real RQ workers."""

@@ -84,5 +84,13 @@ def _guarded(name: str, task_ids: list[int], work: Callable[[], None]) -> None:
         expected = isinstance(error, EXPECTED_FAULTS)
         log.warning("task_failed", tasks=task_ids, error=repr(error)[:500], exc_info=None if expected else error)
         TASKS.labels(name, "failed").inc(len(task_ids))
+        _postpone(task_ids, error)
+
+
+def _postpone(task_ids: list[int], error: Exception) -> None:
+    try:
         with unit_of_work():
             outbox.postpone(task_ids, error=repr(error), now=utcnow())
+    except DBAPIError:
+        # The database is away, too: the tasks come back when their lease ends.
+        log.warning("not_postponed", tasks=task_ids)

@@ -37,6 +37,7 @@ stopping = threading.Event()
 def relay_once() -> int:
     """Lease what is due and enqueue it; returns how many tasks that were."""
     settings: Settings = app.extensions["settings"]
+    app.extensions["redis"].ping()  # while the queue is away nothing is leased: it would wait for its lease to end
     with unit_of_work():
         leased = outbox.lease(now=utcnow(), lease_seconds=settings.outbox_lease_seconds, limit=LEASED_AT_ONCE)
     by_handler: dict[str, list[int]] = defaultdict(list)

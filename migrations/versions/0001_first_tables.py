@@ -196,7 +196,7 @@ def upgrade() -> None:
     sa.Column('client_id', sa.Integer(), nullable=False),
     sa.Column('key', sa.Text(), nullable=False),
     sa.Column('fingerprint', sa.LargeBinary(), nullable=False),
-    sa.Column('subject_id', sa.Uuid(), nullable=True),
+    sa.Column('subject_id', sa.Uuid(), nullable=False),
     sa.Column('claimed_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('status', sa.Integer(), nullable=True),
@@ -249,6 +249,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_orders_customer_email_id'), 'orders', ['customer_email', 'id'], unique=False)
     op.create_index('ix_orders_held', 'orders', ['hold_until'], unique=False, postgresql_where=sa.text("status = 'ready'"))
     op.create_index('ix_orders_open', 'orders', ['store_id', 'status'], unique=False, postgresql_where=sa.text("status NOT IN ('collected', 'cancelled', 'expired')"))
+    op.create_index(op.f('ix_orders_store_id_pickup_code'), 'orders', ['store_id', 'pickup_code'], unique=False)
     op.create_index('ix_orders_unpaid', 'orders', ['placed_at'], unique=False, postgresql_where=sa.text("status = 'awaiting_payment'"))
     op.create_table('prices',
     sa.Column('version', sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -414,6 +415,7 @@ def downgrade() -> None:
     op.drop_index('ix_prices_in_force', table_name='prices')
     op.drop_table('prices')
     op.drop_index('ix_orders_unpaid', table_name='orders', postgresql_where=sa.text("status = 'awaiting_payment'"))
+    op.drop_index(op.f('ix_orders_store_id_pickup_code'), table_name='orders')
     op.drop_index('ix_orders_open', table_name='orders', postgresql_where=sa.text("status NOT IN ('collected', 'cancelled', 'expired')"))
     op.drop_index('ix_orders_held', table_name='orders', postgresql_where=sa.text("status = 'ready'"))
     op.drop_index(op.f('ix_orders_customer_email_id'), table_name='orders')

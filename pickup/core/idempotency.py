@@ -60,10 +60,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What a former request with the same key left: its answer, or the subject to go on with."""
+    """What a former request with the same key left: its answer, or else the subject to go on with."""
 
     answer: Response | None
-    subject_id: uuid.UUID | None
+    subject_id: uuid.UUID
 
 
 def attempt_of(client_id: int, body: Any) -> Attempt:
@@ -144,17 +144,29 @@ def _take_over(attempt: Attempt, now: datetime) -> bool:
 
 
 def finish(attempt: Attempt, response: Response, *, now: datetime) -> None:
-    """Keep the answer. From now on every repetition gets these bytes."""
-    db.session.execute(
+    """Keep the answer. From now on every repetition gets these bytes.
+
+    A request that was slow, and whose claim was taken over meanwhile, may come second: then its response becomes the
+    first one.
+    """
+    mine = (IdempotencyKey.client_id == attempt.client_id, IdempotencyKey.key == attempt.key)
+    kept = db.session.execute(
         update(IdempotencyKey)
-        .where(IdempotencyKey.client_id == attempt.client_id, IdempotencyKey.key == attempt.key)
+        .where(*mine, IdempotencyKey.finished_at.is_(None))
         .values(
             finished_at=now,
             status=response.status_code,
             content_type=response.content_type,
             body=response.get_data(),
         )
+        .returning(IdempotencyKey.key)
     )
+    if kept.one_or_none() is None:
+        names = IdempotencyKey.status, IdempotencyKey.content_type, IdempotencyKey.body
+        first = db.session.execute(select(*names).where(*mine)).one_or_none()
+        if first is not None:
+            response.status_code, response.content_type = first.status, first.content_type
+            response.set_data(first.body)
 
 
 def forget_older_than(limit: datetime) -> int:

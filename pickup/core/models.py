@@ -44,7 +44,7 @@ class IdempotencyKey(Base):
     client_id: Mapped[int] = mapped_column(ForeignKey("api_clients.id"), primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
-    subject_id: Mapped[uuid.UUID | None]
+    subject_id: Mapped[uuid.UUID] = mapped_column(doc="what the request makes: the order")
     claimed_at: Mapped[datetime] = mapped_column(index=True)
     finished_at: Mapped[datetime | None]
     status: Mapped[int | None]

@@ -75,7 +75,7 @@ _LEASE = text("""
         ORDER BY id LIMIT :limit
         FOR UPDATE SKIP LOCKED
     )
-    UPDATE outbox_tasks AS task SET due_at = :lease_until, attempts = attempts + 1
+    UPDATE outbox_tasks AS task SET due_at = :lease_until
     FROM due WHERE task.id = due.id
     RETURNING task.id, task.handler
 """)
@@ -147,11 +147,12 @@ def postpone(task_ids: Iterable[int], *, error: str, now: datetime) -> None:
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     ):
+        task.attempts += 1  # counted here and not by the lease: to wait in a long queue is not to fail
         task.last_error = error[:2000]
         if task.attempts >= ATTEMPTS_MAX:
             task.dead_at = now
         else:
-            delay = min(BACKOFF_FIRST_SECONDS * 2 ** max(task.attempts - 1, 0), BACKOFF_MAX_SECONDS)
+            delay = min(BACKOFF_FIRST_SECONDS * 2 ** (task.attempts - 1), BACKOFF_MAX_SECONDS)
             task.due_at = now + timedelta(seconds=delay)
 
 

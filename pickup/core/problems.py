@@ -31,6 +31,7 @@ HTTP_CODES = {
     415: "unsupported_media_type",
     422: "invalid_fields",
     429: "too_many_requests",
+    500: "internal_error",
 }
 
 
@@ -67,8 +68,13 @@ def problem(
 
 
 def from_domain_error(error: DomainError) -> Response:
-    """The answer to a refusal of a feature."""
+    """The answer to a refusal of a feature; whatever it had begun is undone."""
     db.session.rollback()
+    return of(error)
+
+
+def of(error: DomainError) -> Response:
+    """A refusal as a document, and nothing else."""
     headers = {}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
@@ -136,7 +142,12 @@ def from_fault(error: Exception) -> Response:
     """A fault of ours: the log has the trace, the caller has the request id."""
     db.session.rollback()
     log.error("fault", path=request.path, method=request.method, exc_info=error)
-    return problem(500, "internal_error", "Internal error", "This is our fault, not yours; the log has the details.")
+    return problem(
+        500,
+        HTTP_CODES[500],
+        HTTPStatus(500).phrase,
+        "This is our fault, not yours; the log has the details.",
+    )
 
 
 def _unavailable(detail: str) -> Response:

@@ -80,7 +80,8 @@ class EmailAddress(Text):
     """An address by the rules of RFC 5321 and 6531; whether a mailbox is behind it only a mail can tell."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=254, **kwargs)
+        metadata = {"format": "email"} | kwargs.pop("metadata", {})
+        super().__init__(max_length=254, metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -120,15 +121,21 @@ class MoneySchema(Schema):
     """An amount in minor units of an ISO 4217 currency."""
 
     amount = WholeNumber(
-        required=True, maximum=MINOR_UNITS_MAX, metadata={"description": "minor units", "example": 359}
+        required=True, maximum=MINOR_UNITS_MAX, metadata={"description": "minor units: 349 is $3.49", "example": 349}
     )
-    currency = Text(required=True, max_length=3, metadata={"description": "ISO 4217", "example": "USD"})
+    currency = Text(
+        required=True,
+        max_length=3,
+        metadata={"description": "ISO 4217", "pattern": "^[A-Z]{3}$", "example": "USD"},
+    )
 
 
 class PageQuery(Schema):
     """Which part of a list is wanted."""
 
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+    limit = fields.Integer(
+        load_default=50, validate=validate.Range(1, 200), metadata={"description": "how many a page has at most"}
+    )
     after = fields.String(load_default=None, metadata={"description": "the `next` of the page before"})
 
 
@@ -136,19 +143,28 @@ class FieldErrorSchema(Schema):
     """One bad field."""
 
     pointer = fields.String(metadata={"description": "JSON pointer into the request", "example": "/items/0/quantity"})
-    detail = fields.String()
+    detail = fields.String(
+        metadata={"description": "what is wrong there", "example": "at most 2 of this product an order"}
+    )
 
 
 class ProblemSchema(Schema):
-    """A refusal (RFC 9457). `code` is the stable word to program against."""
+    """A refusal (RFC 9457). `code` is the stable word to program against; some codes bring members of their own."""
 
-    type = fields.String(metadata={"example": "/docs/problems#price_changed"})
-    title = fields.String()
-    status = fields.Integer()
-    detail = fields.String()
-    code = fields.String(metadata={"example": "price_changed"})
-    errors = fields.List(fields.Nested(FieldErrorSchema))
-    request_id = fields.String()
+    class Meta:
+        unknown = ma.INCLUDE
+
+    type = fields.String(
+        metadata={"description": "where the code is explained", "example": "/docs/problems#action_not_allowed"}
+    )
+    title = fields.String(metadata={"description": "the code in words, the same each time"})
+    status = fields.Integer(metadata={"description": "the HTTP status"})
+    detail = fields.String(metadata={"description": "what happened this time, for the person who reads it"})
+    code = fields.String(metadata={"description": "stable: program against this", "example": "action_not_allowed"})
+    errors = fields.List(
+        fields.Nested(FieldErrorSchema), metadata={"description": "each bad field", "x-sometimes": True}
+    )
+    request_id = fields.String(metadata={"description": "finds the request in our log", "x-sometimes": True})
 
 
 def page_of(item: type[Schema]) -> type[Schema]:
@@ -161,7 +177,7 @@ def page_of(item: type[Schema]) -> type[Schema]:
             "__doc__": f"A page of {item.__name__.removesuffix('Schema').lower()}s.",
             "data": fields.List(fields.Nested(item), required=True),
             "next": fields.String(
-                required=True, allow_none=True, metadata={"description": "where to go on; null: the end"}
+                required=True, allow_none=True, metadata={"description": "send it as `after`; null: the end"}
             ),
         },
     )

@@ -13,7 +13,7 @@ from iso4217 import Currency
 # numeric(19) would hold more, but a bigint column and a JSON number both hold this exactly (2^53 - 1).
 MINOR_UNITS_MAX = 2**53 - 1
 # Digits and a point, as a price tag has them; no exponent, no other script's digits, and no more than fit.
-DECIMAL = re.compile(r"(?P<whole>[0-9]{1,16})(?:\.(?P<fraction>[0-9]{1,40}))?")
+DECIMAL = re.compile(r"(?=\.?[0-9])(?P<whole>[0-9]{0,16})(?:\.(?P<fraction>[0-9]{0,40}))?")
 
 ActorKind = Literal["shop", "customer", "staff", "worker", "gateway", "system"]
 
@@ -52,9 +52,9 @@ class Money:
         whole, fraction = number["whole"], (number["fraction"] or "").rstrip("0")
         if len(fraction) > digits:
             raise ValueError(f"has more than the {digits} decimals of {currency}")
-        amount = int(whole + fraction.ljust(digits, "0"))
+        amount = int((whole or "0") + fraction.ljust(digits, "0"))
         if amount > MINOR_UNITS_MAX:
-            raise ValueError("is too large for a price")
+            raise ValueError("is too large a number for a price")
         return cls(amount, currency)
 
 

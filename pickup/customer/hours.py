@@ -45,5 +45,5 @@ def _hours_of(day: date, spans: Sequence[Span], zone: ZoneInfo) -> str:
             if opens >= closes:
                 continue
         if opens.date() == day:  # a night belongs to the day on which it begins
-            hours.append(f"{opens:%H:%M}–{closes:%H:%M}")
+            hours.append(f"{opens:%H:%M}–{closes:%H:%M}".replace("–00:00", "–24:00"))
     return ", ".join(hours) or CLOSED

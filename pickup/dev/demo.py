@@ -5,6 +5,8 @@ The places of its stores come from the ZIP table that the geocoder uses anyway; 
 
 from datetime import timedelta
 
+from flask import current_app
+
 from pickup.catalog.gtin import check_digit
 from pickup.catalog.models import Product
 from pickup.core import auth, revisions
@@ -13,7 +15,8 @@ from pickup.core.db import db
 from pickup.inventory.models import StockLevel, StockMovement
 from pickup.pricing.models import Price
 from pickup.staff import service as staff
-from pickup.stores.geocoding import ZipTable
+from pickup.staff.models import Role
+from pickup.stores.geocoding import Geocoding
 from pickup.stores.models import Store
 from pickup.stores.opening_hours import timezone_at
 
@@ -62,7 +65,7 @@ PRODUCTS = (
 )
 
 ON_HAND = 24
-STAFF = (("Ana", "associate", "2468"), ("Morgan", "manager", "8642"))
+STAFF: tuple[tuple[str, Role, str], ...] = (("Ana", "associate", "2468"), ("Morgan", "manager", "8642"))
 # What GS1 keeps free for use inside a company, so that no demo article has a real one's number.
 GTIN_PREFIX = "20000000"
 
@@ -76,7 +79,9 @@ def plant_demo() -> str:
     for product, row in zip(products, PRODUCTS, strict=True):
         # Since yesterday, so that everything that is looked at today has a price.
         since = now - timedelta(days=1)
-        db.session.add(Price(product_id=product.id, amount=row[4], currency="USD", valid_from=since, recorded_by="demo"))
+        db.session.add(
+            Price(product_id=product.id, amount=row[4], currency="USD", valid_from=since, recorded_by="demo")
+        )
     for store in stores:
         for product in products:
             # Every store lacks something, so that a route has something to explain.
@@ -94,7 +99,8 @@ def plant_demo() -> str:
 
 
 def _store(ref: str, zip_code: str, city: str, state: str, street: str, hours: str) -> Store:
-    place = ZipTable().geocode({"postalcode": zip_code, "country": "US"})
+    geocoding: Geocoding = current_app.extensions["geocoding"]
+    place = geocoding.locate_postcode(zip_code, "US")
     return Store(
         ref=ref,
         name=f"Larkspur {city}",
@@ -103,10 +109,10 @@ def _store(ref: str, zip_code: str, city: str, state: str, street: str, hours: s
         state=state,
         postcode=zip_code,
         country="US",
-        lat=place.latitude,
-        lon=place.longitude,
+        lat=place.lat,
+        lon=place.lon,
         opening_hours=hours,
-        timezone=timezone_at(place.latitude, place.longitude),
+        timezone=timezone_at(place.lat, place.lon),
     )
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import psycopg
 
 from pickup.config import ROOT, Settings
-from pickup.dev.embedded import EmbeddedServerError, EmbeddedServers
+from pickup.dev.embedded import EmbeddedServers
+from pickup.dev.server_user import EmbeddedServerError
 from pickup.dev.supervisor import Output, Program, Stopped, Supervisor
 
 QUEUES = ("reservations", "payments", "notifications")

@@ -91,6 +91,7 @@ class _Child:
         self.started_at = time.monotonic()
 
     def has_ended(self) -> bool:
+        """Whether the process is gone; takes its exit status off the system's hands."""
         return self.process.poll() is not None
 
     def restart_delay(self) -> float:

@@ -28,7 +28,7 @@ def stores_with_all(store_ids: Sequence[int], quantities: Mapping[int, int]) -> 
     fulfilling = (
         select(StockLevel.store_id)
         .join(wanted, wanted.c.product_id == StockLevel.product_id)
-        .where(StockLevel.store_id == any_(_integers(store_ids)), AVAILABLE >= wanted.c.quantity)
+        .where(StockLevel.store_id == any_(_integers(store_ids)), wanted.c.quantity <= AVAILABLE)
         .group_by(StockLevel.store_id)
         .having(func.count() == len(quantities))
         .subquery()

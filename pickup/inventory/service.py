@@ -80,8 +80,8 @@ def _end(order_ids: Iterable[uuid.UUID], kind: MovementKind, *, on_hand: int, no
         level.reserved -= row["quantity"]
         level.on_hand += on_hand * row["quantity"]
     if rows:
-        _record(kind, rows, on_hand=on_hand, reserved=-1, now=now)
         _lift_to_zero(levels, now=now)
+        _record(kind, rows, on_hand=on_hand, reserved=-1, now=now)
 
 
 def _lift_to_zero(levels: Mapping[Key, StockLevel], *, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pickup.catalog.queries import products_by_id, products_by_sku
-from pickup.core.api import Blueprint, refuses, requires
+from pickup.core.api import Blueprint, requires
 from pickup.core.errors import InvalidFields
 from pickup.core.pagination import decode_cursor, page
 from pickup.inventory import queries
@@ -11,16 +11,20 @@ from pickup.inventory.models import StockLevel, StockMovement
 from pickup.inventory.schemas import StockLevelPageSchema, StockMovementPageSchema, StockQuery
 from pickup.stores.directory import fresh_directory
 
-blueprint = Blueprint("inventory", __name__, url_prefix="/v1/stock", description="Stock and what explains it.")
+blueprint = Blueprint(
+    "inventory", __name__, url_prefix="/v1/stock", description="How many there are of what, and what explains it."
+)
 
 
 @blueprint.get("")
 @requires("admin")
-@refuses(422)
 @blueprint.arguments(StockQuery, location="query")
 @blueprint.response(200, StockLevelPageSchema)
-def list_levels(query: dict[str, Any]) -> dict[str, Any]:
-    """List stock levels, of one store, one product, or both."""
+def list_stock_levels(query: dict[str, Any]) -> dict[str, Any]:
+    """List stock levels.
+
+    Of every store and product, or of one store, one product, or both.
+    """
     position = decode_cursor(query["after"], int, int) or (0, 0)
     levels = queries.levels_after((position[0], position[1]), **_filters(query), limit=query["limit"] + 1)
     shown = page(levels, query["limit"], lambda level: (level.store_id, level.product_id))
@@ -33,11 +37,13 @@ def list_levels(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/movements")
 @requires("admin")
-@refuses(422)
 @blueprint.arguments(StockQuery, location="query")
 @blueprint.response(200, StockMovementPageSchema)
-def list_movements(query: dict[str, Any]) -> dict[str, Any]:
-    """List stock movements, oldest first: their sum is the level."""
+def list_stock_movements(query: dict[str, Any]) -> dict[str, Any]:
+    """List stock movements, oldest first.
+
+    Each says why a level changed; the sum of all movements of a product in a store is its level there.
+    """
     position = decode_cursor(query["after"], int) or (0,)
     movements = queries.movements_after(position[0], **_filters(query), limit=query["limit"] + 1)
     shown = page(movements, query["limit"], lambda movement: (movement.id,))

@@ -1,8 +1,8 @@
 """Placing an order: the one action that spans two transactions, because a payment gateway is asked between them.
 
     open_order    the claim on the idempotency key, the order and the payment's intention, in one commit
-    pay           the gateway is asked, while nothing is locked, and its answer is put into effect in another commit:
-                  placed, with the event in the outbox, or cancelled
+    ask_gateway   while nothing is locked
+    settle_order  the gateway's answer: placed, with the event in the outbox, or cancelled
 
 Whoever dies in between leaves an order in `awaiting_payment` and a payment in `pending`: a repetition of the request
 goes on with it, and so does the sweeper (`sweeping.py`).
@@ -17,7 +17,7 @@ from datetime import datetime
 from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core import idempotency
-from pickup.core.db import db, in_transaction
+from pickup.core.db import db
 from pickup.core.types import Actor, Money, new_id
 from pickup.orders import queries
 from pickup.orders.basket import Item
@@ -29,7 +29,6 @@ from pickup.orders.presenting import present_quote
 from pickup.orders.quoting import Pickup, Quote, quote
 from pickup.orders.transitions import advance
 from pickup.payments import service as payments
-from pickup.payments.errors import PaymentDeclined
 from pickup.payments.gateway import Outcome
 
 GATEWAY = Actor("gateway")
@@ -78,31 +77,22 @@ def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, 
     return order_id
 
 
-def pay(order_id: uuid.UUID, *, now: datetime) -> None:
-    """Ask the gateway for the money of an order and put its answer into effect; commits.
+def ask_gateway(order_id: uuid.UUID) -> Outcome | None:
+    """Ask the gateway to hold the money of an order. Ends the present transaction first: nothing is locked meanwhile.
 
-    Where no answer is to be had, the order stays as it is, for the sweeper.
-
-    Raises:
-        PaymentDeclined: the gateway said no; the order is cancelled.
+    Returns:
+        The outcome, or None where there is none to put into effect: it is known already, or nobody can tell yet and
+        the sweeper is going to ask again.
     """
     payment = payments.payment_of(order_id)
     db.session.commit()
-    if payment.status == "declined":
-        raise PaymentDeclined("The customer's bank declined the payment.")
-    if payment.status != "pending":
-        return
-    money = Money(payment.amount, payment.currency)
-    outcome = payments.authorise(payment.id, payment.method, payment.token, money)
+    return payments.authorise(payment) if payment.status == "pending" else None
+
+
+def settle_order(order_id: uuid.UUID, outcome: Outcome | None, *, now: datetime) -> None:
+    """Put the gateway's answer into effect, once."""
     if outcome is None:
         return
-    in_transaction(lambda: settle_order(order_id, outcome, now=now))
-    if outcome.status == "declined":
-        raise PaymentDeclined(outcome.detail or "The customer's bank declined the payment.")
-
-
-def settle_order(order_id: uuid.UUID, outcome: Outcome, *, now: datetime) -> None:
-    """Put the gateway's answer into effect, once."""
     order = queries.lock_order(order_id)
     if not payments.record_outcome(order_id, outcome, now=now) or order.status != INITIAL:
         return

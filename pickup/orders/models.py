@@ -63,6 +63,7 @@ class Order(Base):
     __table_args__ = (
         Index(None, "client_id", "id"),
         Index(None, "customer_email", "id"),
+        Index(None, "store_id", "pickup_code"),
         Index(
             "ix_orders_open",
             "store_id",

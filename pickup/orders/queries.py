@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload, selectinload
 
 from pickup.core.db import db
 from pickup.orders.errors import OrderNotFound
@@ -14,7 +14,7 @@ from pickup.orders.models import Order, OrderLine
 
 WITH_ALL = (
     selectinload(Order.lines).joinedload(OrderLine.product),
-    selectinload(Order.store),
+    joinedload(Order.store),
 )
 
 
@@ -30,25 +30,27 @@ def lock_order(order_id: uuid.UUID) -> Order:
     return orders[0]
 
 
-def lock_orders(order_ids: Iterable[uuid.UUID]) -> Sequence[Order]:
-    """Orders with their lines, locked in the order of their ids: every lock of several orders is taken this way."""
+def lock_orders(order_ids: Iterable[uuid.UUID], *, with_lines: bool = False) -> Sequence[Order]:
+    """Orders, locked in the order of their ids: every lock of several orders is taken this way."""
     return db.session.scalars(
         select(Order)
         .where(Order.id == any_(_uuids(order_ids)))
         .order_by(Order.id)
-        .options(selectinload(Order.lines))
+        .options(*([selectinload(Order.lines)] if with_lines else []))
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
 
 
-def get_order(order_id: uuid.UUID, *, client_id: int | None = None) -> Order:
+def get_order(order_id: uuid.UUID, *, client_id: int | None = None, with_history: bool = False) -> Order:
     """An order with everything that an answer shows.
 
     Raises:
         OrderNotFound: there is none, or it is another client's.
     """
-    wanted = select(Order).where(Order.id == order_id).options(*WITH_ALL, selectinload(Order.history))
+    wanted = select(Order).where(Order.id == order_id).options(*WITH_ALL)
+    if with_history:
+        wanted = wanted.options(selectinload(Order.history))
     if client_id is not None:
         wanted = wanted.where(Order.client_id == client_id)
     order = db.session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
@@ -79,13 +81,6 @@ def open_orders_at(store_id: int) -> Sequence[Order]:
         .order_by(Order.ready_by, Order.id)
         .options(*WITH_ALL)
     ).all()
-
-
-def ready_order_id_by_code(store_id: int, code: str) -> uuid.UUID | None:
-    """Which order that waits at this store has this (normalised) code."""
-    return db.session.scalars(
-        select(Order.id).where(Order.store_id == store_id, Order.status == "ready", Order.pickup_code == code)
-    ).first()
 
 
 def order_by_page_token(token: str) -> Order:

@@ -27,8 +27,8 @@ def reserve_stock(tasks: Sequence[Task], now: datetime) -> None:
     yet; it gets its turn there with the next batch, because levels are locked once a transaction. Without a candidate
     left it is cancelled, and the money is given back.
     """
-    placed = [order for order in queries.lock_orders(task.subject_id for task in tasks) if order.status == "placed"]
-    placed.sort(key=lambda order: order.number)
+    orders = queries.lock_orders((task.subject_id for task in tasks), with_lines=True)
+    placed = sorted((order for order in orders if order.status == "placed"), key=lambda order: order.number)
     met = inventory.reserve([_demand(order) for order in placed], now=now)
     advance([order for order in placed if order.id in met], "reserve", actor=WORKER, now=now)
     for order in placed:

@@ -1,6 +1,6 @@
 """Wire shapes of orders and quotes."""
 
-from typing import Any
+from typing import Any, get_args
 
 import marshmallow as ma
 from marshmallow import fields, validate
@@ -17,20 +17,27 @@ from pickup.core.schemas import (
     WholeNumber,
     page_of,
 )
+from pickup.core.types import ActorKind
 from pickup.orders.basket import QUANTITY_MAX
-from pickup.orders.lifecycle import REASONS, STATUSES
+from pickup.orders.lifecycle import REASONS, STATUSES, TRANSITIONS
+from pickup.orders.routing import Verdict
+from pickup.payments.models import PAYMENT_STATUSES
 
 ITEMS_MAX = 1000
 SKU_MAX_LENGTH = 64
 PICKUP_WAYS = ("near", "postcode", "address", "store_ref")
 LOCALES = ("en", "es", "zh")
 
+READY_BY = {"description": "the promise: it can be collected from then on", "example": "2026-03-02T16:00:00Z"}
+HOLD_UNTIL = {"description": "the goods are kept until then", "example": "2026-03-10T03:00:00Z"}
+CANDIDATES = {"description": "every store looked at, nearest first, and why it was or was not chosen"}
+
 
 class ItemSchema(Schema):
     """So many of one product."""
 
-    sku = Text(required=True, max_length=SKU_MAX_LENGTH)
-    quantity = WholeNumber(required=True, minimum=1, maximum=QUANTITY_MAX)
+    sku = Text(required=True, max_length=SKU_MAX_LENGTH, metadata={"example": "1001"})
+    quantity = WholeNumber(required=True, minimum=1, maximum=QUANTITY_MAX, metadata={"example": 2})
 
 
 class PointSchema(Schema):
@@ -43,28 +50,32 @@ class PointSchema(Schema):
 class PersonSchema(Schema):
     """Who collects."""
 
-    name = Text(required=True)
-    email = EmailAddress()
+    name = Text(required=True, metadata={"example": "Grace Example"})
+    email = EmailAddress(metadata={"description": "gets the messages, too", "example": "grace@example.com"})
     phone = Phone()
 
 
 class CustomerSchema(Schema):
     """Who orders."""
 
-    name = Text(required=True)
-    email = EmailAddress(required=True)
-    phone = Phone()
-    locale = fields.String(load_default="en", validate=validate.OneOf(LOCALES), metadata={"description": "of messages"})
+    name = Text(required=True, metadata={"example": "Ada Example"})
+    email = EmailAddress(required=True, metadata={"description": "gets the messages", "example": "ada@example.com"})
+    phone = Phone(metadata={"example": "+1 479 555 0100"})
+    locale = fields.String(
+        load_default="en", validate=validate.OneOf(LOCALES), metadata={"description": "language of the messages"}
+    )
 
 
 class WhereSchema(Schema):
     """Where to collect: exactly one of `near`, `postcode` with `country`, `address`, `store_ref`."""
 
-    near = fields.Nested(PointSchema)
-    postcode = Text(max_length=16)
-    country = Text(max_length=2, metadata={"description": "ISO 3166, with `postcode`"})
-    address = Text(max_length=300)
-    store_ref = Text(max_length=64)
+    near = fields.Nested(
+        PointSchema, metadata={"description": "the nearest store to a point", "example": {"lat": 36.37, "lon": -94.21}}
+    )
+    postcode = Text(max_length=16, metadata={"description": "the nearest store to a postcode, such as 72712"})
+    country = Text(max_length=2, metadata={"description": "ISO 3166, such as US; goes with `postcode`"})
+    address = Text(max_length=300, metadata={"description": "the nearest store to an address"})
+    store_ref = Text(max_length=64, metadata={"description": "this store and no other"})
 
     @ma.validates_schema
     def check_one_way(self, data: dict[str, Any], **_: Any) -> None:
@@ -79,14 +90,22 @@ class WhereSchema(Schema):
 class PickupSchema(WhereSchema):
     """Where to collect, and who does if not the customer."""
 
-    collector = fields.Nested(PersonSchema)
+    collector = fields.Nested(PersonSchema, metadata={"description": "who collects, if not the customer"})
 
 
 class PaymentMeansSchema(Schema):
     """How it is paid. A token of the gateway, never card data."""
 
-    method = fields.String(required=True, metadata={"example": "sandbox"})
-    token = Text(required=True, max_length=255, metadata={"example": "tok_ok"})
+    method = fields.String(required=True, metadata={"description": "the gateway", "example": "sandbox"})
+    token = Text(
+        required=True,
+        max_length=255,
+        metadata={
+            "description": "what the gateway calls the means of payment. The sandbox knows `tok_ok`, `tok_declined`, "
+            "`tok_needs_action` and `tok_timeout` (its answer gets lost, the charge is made)",
+            "example": "tok_ok",
+        },
+    )
 
 
 class NewOrderSchema(Schema):
@@ -96,7 +115,13 @@ class NewOrderSchema(Schema):
     items = fields.List(fields.Nested(ItemSchema), required=True, validate=validate.Length(1, ITEMS_MAX))
     pickup = fields.Nested(PickupSchema, required=True)
     payment = fields.Nested(PaymentMeansSchema, required=True)
-    expected_total = fields.Nested(MoneySchema)
+    expected_total = fields.Nested(
+        MoneySchema,
+        metadata={
+            "description": "what the customer was shown; any other total is refused as `price_changed`",
+            "example": {"amount": 698, "currency": "USD"},
+        },
+    )
 
 
 class NewQuoteSchema(Schema):
@@ -109,116 +134,171 @@ class NewQuoteSchema(Schema):
 class CandidateSchema(Schema):
     """A store that was looked at, and why it was or was not chosen."""
 
-    store_ref = fields.String()
-    distance_m = fields.Integer(allow_none=True)
-    verdict = fields.String()
+    store_ref = fields.String(metadata={"example": "101"})
+    distance_m = fields.Integer(
+        allow_none=True, metadata={"description": "null where the store was named", "example": 1761}
+    )
+    verdict = fields.String(
+        validate=validate.OneOf(get_args(Verdict)),
+        metadata={"description": "`chosen`, or the first reason against it", "example": "chosen"},
+    )
 
 
 class OrderStoreSchema(Schema):
     """The store of an order."""
 
-    ref = fields.String()
-    name = fields.String()
-    address = fields.String()
-    lat = fields.Float()
-    lon = fields.Float()
+    ref = fields.String(metadata={"example": "101"})
+    name = fields.String(metadata={"example": "Larkspur Bentonville"})
+    address = fields.String(metadata={"example": "18 Orchard Lane, Bentonville, AR 72712, US"})
+    lat = fields.Float(metadata={"example": 36.3577})
+    lon = fields.Float(metadata={"example": -94.2224})
     distance_m = fields.Integer(
-        allow_none=True, metadata={"description": "metres from the customer; null if not asked"}
+        allow_none=True,
+        metadata={"description": "whole metres from the customer; null where the store was named", "example": 1761},
     )
 
 
 class QuoteLineSchema(Schema):
     """A line of a quote."""
 
-    sku = fields.String()
-    quantity = fields.Integer()
-    unit_price = fields.Nested(MoneySchema)
-    price_version = fields.Integer(metadata={"description": "the entry of the price ledger"})
-    total = fields.Nested(MoneySchema)
+    sku = fields.String(metadata={"example": "1001"})
+    quantity = fields.Integer(metadata={"example": 2})
+    unit_price = fields.Nested(MoneySchema, metadata={"description": "on the shelf of the store"})
+    price_version = fields.Integer(metadata={"description": "the entry of the price ledger", "example": 1})
+    total = fields.Nested(MoneySchema, metadata={"example": {"amount": 698, "currency": "USD"}})
 
 
 class QuoteSchema(Schema):
     """Where, when and for how much. Nothing is reserved."""
 
     lines = fields.List(fields.Nested(QuoteLineSchema))
-    total = fields.Nested(MoneySchema)
+    total = fields.Nested(MoneySchema, metadata={"example": {"amount": 698, "currency": "USD"}})
     store = fields.Nested(OrderStoreSchema)
-    ready_by = Instant()
-    hold_until = Instant()
-    candidates = fields.List(fields.Nested(CandidateSchema))
+    ready_by = Instant(metadata=READY_BY)
+    hold_until = Instant(metadata=HOLD_UNTIL)
+    candidates = fields.List(fields.Nested(CandidateSchema), metadata=CANDIDATES)
 
 
 class OrderLineSchema(QuoteLineSchema):
     """A line of an order."""
 
-    name = fields.String()
+    name = fields.String(metadata={"example": "Whole milk, 1 gal"})
 
 
 class OrderPaymentSchema(Schema):
     """How far the money got."""
 
-    method = fields.String()
-    status = fields.String()
-    amount = fields.Nested(MoneySchema)
+    method = fields.String(metadata={"example": "sandbox"})
+    status = fields.String(
+        validate=validate.OneOf(PAYMENT_STATUSES),
+        metadata={"description": "`authorised` holds the money, `captured` has taken it", "example": "authorised"},
+    )
+    amount = fields.Nested(MoneySchema, metadata={"example": {"amount": 698, "currency": "USD"}})
+
+
+class OrderCustomerSchema(Schema):
+    """Who ordered."""
+
+    name = fields.String(metadata={"example": "Ada Example"})
+    email = fields.String(metadata={"format": "email"})
+    phone = fields.String(allow_none=True, metadata={"example": "+1 479 555 0100"})
+    locale = fields.String(metadata={"example": "en"})
+
+
+class OrderCollectorSchema(Schema):
+    """Who collects instead of the customer."""
+
+    name = fields.String(metadata={"example": "Grace Example"})
+    email = fields.String(allow_none=True, metadata={"format": "email", "example": "grace@example.com"})
+    phone = fields.String(allow_none=True)
 
 
 class OrderPickupSchema(Schema):
     """What the customer needs at the counter."""
 
-    code = fields.String(metadata={"example": "K7M-3QX-9TP"})
-    url = fields.String(metadata={"description": "the customer's pickup page"})
-    ready_by = Instant()
-    hold_until = Instant()
-    collector = fields.Nested(PersonSchema, allow_none=True)
-    arrived_at = Instant(allow_none=True)
+    code = fields.String(metadata={"description": "what the customer shows at the counter", "example": "K7M-3QX-9TP"})
+    url = fields.String(
+        metadata={
+            "description": "the customer's pickup page; whoever has the address sees the code",
+            "format": "uri",
+            "example": "https://pickup.example.com/p/m2Yx0kZ3vQ8rT5wB1nC7dF4gH6jK9LpS",
+        }
+    )
+    ready_by = Instant(metadata=READY_BY)
+    hold_until = Instant(metadata=HOLD_UNTIL)
+    collector = fields.Nested(
+        OrderCollectorSchema, allow_none=True, metadata={"description": "null: the customer", "example": None}
+    )
+    arrived_at = Instant(
+        allow_none=True, metadata={"description": "when the customer said to be there", "example": None}
+    )
 
 
 class OrderStepSchema(Schema):
     """A step of an order's life."""
 
-    at = Instant()
-    action = fields.String()
-    from_ = fields.String(attribute="from", data_key="from", allow_none=True)
-    to = fields.String()
-    actor = fields.String()
-    note = fields.String(allow_none=True)
+    at = Instant(metadata={"example": "2026-03-02T15:00:02Z"})
+    action = fields.String(validate=validate.OneOf(("place", *TRANSITIONS)), metadata={"example": "reserve"})
+    from_ = fields.String(
+        attribute="from",
+        data_key="from",
+        allow_none=True,
+        validate=validate.OneOf(STATUSES),
+        metadata={"description": "null: it began here", "example": "placed"},
+    )
+    to = fields.String(validate=validate.OneOf(STATUSES), metadata={"example": "reserved"})
+    actor = fields.String(
+        validate=validate.OneOf(get_args(ActorKind)), metadata={"description": "who did it", "example": "worker"}
+    )
+    note = fields.String(allow_none=True, metadata={"description": "what there is to say of it"})
 
 
 class OrderSchema(Schema):
     """An order."""
 
     id = fields.UUID()
-    number = fields.String()
-    status = fields.String(validate=validate.OneOf(STATUSES))
-    reason = fields.String(allow_none=True, validate=validate.OneOf(REASONS))
+    number = fields.String(metadata={"description": "what people say aloud", "example": "1000001"})
+    status = fields.String(validate=validate.OneOf(STATUSES), metadata={"example": "reserved"})
+    reason = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(REASONS),
+        metadata={"description": "why it was cancelled", "example": None},
+    )
     placed_at = Instant()
-    customer = fields.Nested(CustomerSchema)
+    customer = fields.Nested(OrderCustomerSchema)
     store = fields.Nested(OrderStoreSchema)
     lines = fields.List(fields.Nested(OrderLineSchema))
-    total = fields.Nested(MoneySchema)
+    total = fields.Nested(MoneySchema, metadata={"example": {"amount": 698, "currency": "USD"}})
     payment = fields.Nested(OrderPaymentSchema)
     pickup = fields.Nested(OrderPickupSchema)
-    candidates = fields.List(fields.Nested(CandidateSchema))
-    allowed_actions = fields.List(fields.String())
+    candidates = fields.List(fields.Nested(CandidateSchema), metadata=CANDIDATES)
+    allowed_actions = fields.List(
+        fields.String(validate=validate.OneOf(tuple(TRANSITIONS))),
+        metadata={"description": "what a shop may do with it now", "example": ["cancel"]},
+    )
 
 
 class OrderWithHistorySchema(OrderSchema):
     """An order with the steps of its life."""
 
-    history = fields.List(fields.Nested(OrderStepSchema))
+    history = fields.List(fields.Nested(OrderStepSchema), metadata={"description": "oldest step first"})
 
 
 class OrdersQuery(PageQuery):
     """Which orders are wanted."""
 
-    status = fields.String(load_default=None, validate=validate.OneOf(STATUSES))
-    customer_email = fields.String(load_default=None)
+    status = fields.String(
+        load_default=None, validate=validate.OneOf(STATUSES), metadata={"description": "only those in this status"}
+    )
+    customer_email = fields.String(
+        load_default=None, metadata={"description": "only those of this customer", "example": "ada@example.com"}
+    )
 
 
 class ArrivalSchema(Schema):
     """The customer is here."""
 
-    note = Text(max_length=200, metadata={"example": "bay 4, red car"})
+    note = Text(max_length=200, metadata={"description": "where to find the customer", "example": "bay 4, red car"})
 
 
 OrderPageSchema = page_of(OrderSchema)

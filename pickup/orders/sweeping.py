@@ -1,7 +1,7 @@
 """What the clock does to orders: the rows that somebody who died, or never came, left behind."""
 
-from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from flask import current_app
 from sqlalchemy import select
@@ -14,7 +14,6 @@ from pickup.orders import checkout, queries, service
 from pickup.orders.models import Order
 from pickup.orders.transitions import advance
 from pickup.payments import service as payments
-from pickup.payments.errors import PaymentDeclined
 
 # Younger than this, a pending payment is in the hands of the request that opened it.
 IN_FLIGHT = timedelta(seconds=30)
@@ -26,8 +25,8 @@ def resolve_pending_payments(now: datetime) -> int:
     pending = payments.pending_since(now - IN_FLIGHT)
     db.session.commit()
     for payment in pending:
-        with suppress(PaymentDeclined):  # then the order is cancelled, which is all there is to do
-            checkout.pay(payment.order_id, now=now)
+        outcome = checkout.ask_gateway(payment.order_id)
+        in_transaction(partial(checkout.settle_order, payment.order_id, outcome, now=now))
     return len(pending)
 
 

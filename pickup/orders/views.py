@@ -6,18 +6,18 @@ from typing import Any
 
 from flask import Response, current_app, jsonify, request
 
-from pickup.core import idempotency
-from pickup.core.api import Blueprint, refuses, requires, wait_preference
+from pickup.core import idempotency, problems
+from pickup.core.api import Blueprint, accepts_headers, refuses, requires, wait_preference
 from pickup.core.auth import current_caller
 from pickup.core.clock import utcnow
-from pickup.core.db import db, in_transaction, unit_of_work
+from pickup.core.db import db, in_transaction
 from pickup.core.pagination import decode_cursor, page
 from pickup.core.signals import Waiters
 from pickup.core.types import Actor, Money
 from pickup.orders import checkout, queries, service
 from pickup.orders.basket import Item
 from pickup.orders.checkout import NewOrder, Person
-from pickup.orders.errors import OrderNotFound
+from pickup.orders.errors import ActionNotAllowed, OrderNotFound, OutOfStock, PriceChanged
 from pickup.orders.lifecycle import UNDECIDED
 from pickup.orders.models import Order
 from pickup.orders.places import read_pickup
@@ -32,53 +32,94 @@ from pickup.orders.schemas import (
     PersonSchema,
 )
 from pickup.payments.errors import PaymentDeclined
+from pickup.payments.gateway import Outcome
 from pickup.payments.service import payment_of, payments_of
 
 WAIT_MAX_SECONDS = 10
 
-blueprint = Blueprint("orders", __name__, url_prefix="/v1/orders", description="Place orders and follow them.")
+blueprint = Blueprint(
+    "orders",
+    __name__,
+    url_prefix="/v1/orders",
+    description="Place orders and follow them. A key sees the orders of its own client and no others.",
+    path_parameters={
+        "order_id": {
+            "description": "the `id` of the order",
+            "schema": {"type": "string"},
+            "example": "019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f",
+        }
+    },
+)
+
+IDEMPOTENCY_KEY = {
+    "name": idempotency.HEADER,
+    "required": True,
+    "description": "A word of your own for this order, such as a UUID; printable ASCII. Send the same one when you "
+    "repeat the request, and a fresh one with each new order.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": idempotency.KEY_MAX_LENGTH},
+    "example": "9b2f6c1e-cart-20417",
+}
+PREFER = {
+    "name": "Prefer",
+    "description": f"`wait=N` (RFC 7240): hold the answer until the reservation is decided, N seconds at most, and "
+    f"never more than {WAIT_MAX_SECONDS}.",
+    "schema": {"type": "string"},
+    "example": "wait=5",
+}
 
 _ORDER = OrderSchema()
 
 
 @blueprint.post("")
 @requires("shop")
-@refuses(400, 402, 409, 415, 422, 503)
-@blueprint.arguments(NewOrderSchema, examples=None)
+@accepts_headers(IDEMPOTENCY_KEY, PREFER)
+@refuses(
+    idempotency.IdempotencyKeyMissing,
+    idempotency.IdempotencyKeyReused,
+    idempotency.RequestInProgress,
+    OutOfStock,
+    PriceChanged,
+    PaymentDeclined,
+)
+@blueprint.arguments(NewOrderSchema)
 @blueprint.response(201, OrderSchema)
 def place_order(body: dict[str, Any]) -> Response:
     """Place an order.
 
-    It is priced by the shelf of the store it goes to, routed to the nearest store that has the whole basket, and paid;
-    a worker then reserves the goods. With `Prefer: wait=N` the answer waits for that, N seconds (10) at most.
-    Send an `Idempotency-Key`, and the same one when you repeat the request: you get the same order and the same answer.
+    It goes to the nearest store that has the whole basket, costs what the shelf there says, and is paid; a worker then
+    reserves the goods. Without `Prefer` the answer comes before that, with the status `placed`.
+
+    Send an `Idempotency-Key`, and the same one when you repeat the request: then however often the request is sent,
+    there is one order, one charge, and one answer.
     """
     now, caller = utcnow(), current_caller()
     attempt = idempotency.attempt_of(caller.client_id, request.get_json())
-    with unit_of_work():
-        earlier = idempotency.earlier(attempt, now=now)
-    if earlier is not None and earlier.answer is not None:
-        return earlier.answer
-    if earlier is not None and earlier.subject_id is not None:
-        order_id = earlier.subject_id
-    else:
+    earlier = idempotency.earlier(attempt, now=now)
+    if earlier is None:
         wanted = _read_order(body)
         order_id = in_transaction(lambda: checkout.open_order(wanted, attempt, caller.actor, now=now))
-    try:
-        checkout.pay(order_id, now=now)
-    except PaymentDeclined as declined:
-        return _final(attempt, current_app.handle_user_exception(declined))
-    _wait_for_decision(order_id)
-    return _final(attempt, _answer(order_id, caller.client_id, 201))
+    elif earlier.answer is not None:
+        return earlier.answer
+    else:
+        db.session.commit()  # the claim of a request that died is ours now
+        order_id = earlier.subject_id
+    outcome = checkout.ask_gateway(order_id)
+    seconds = wait_preference(WAIT_MAX_SECONDS)
+    if seconds:
+        in_transaction(lambda: checkout.settle_order(order_id, outcome, now=now))
+        _wait_for_decision(order_id, seconds)
+    return in_transaction(lambda: _settled_answer(order_id, outcome, attempt, now))
 
 
 @blueprint.get("")
 @requires("shop")
-@refuses(422)
 @blueprint.arguments(OrdersQuery, location="query")
 @blueprint.response(200, OrderPageSchema)
 def list_orders(query: dict[str, Any]) -> dict[str, Any]:
-    """List your orders, oldest first."""
+    """List your orders, oldest first.
+
+    All of them, or those in one status or of one customer.
+    """
     position = decode_cursor(query["after"], str)
     orders = queries.orders_of_client(
         current_caller().client_id,
@@ -94,40 +135,53 @@ def list_orders(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/<order_id>")
 @requires("shop")
-@refuses(404)
+@refuses(OrderNotFound)
 @blueprint.response(200, OrderWithHistorySchema)
 def show_order(order_id: str) -> dict[str, Any]:
-    """Show an order with its history."""
-    order = queries.get_order(_uuid(order_id), client_id=current_caller().client_id)
+    """Show an order with its history.
+
+    The history has a step for each change of the status: when, what, from where to where, and by whom.
+    """
+    order = queries.get_order(_uuid(order_id), client_id=current_caller().client_id, with_history=True)
     return present_order(order, payment_of(order.id), with_history=True)
 
 
 @blueprint.post("/<order_id>/cancel")
 @requires("shop")
-@refuses(404, 409)
+@refuses(OrderNotFound, ActionNotAllowed)
 @blueprint.response(200, OrderSchema)
 def cancel_order(order_id: str) -> dict[str, Any]:
-    """Cancel an order for the customer, at any time before it is collected. The money is given back."""
+    """Cancel an order for the customer.
+
+    Possible at any time before it is collected. The goods are free again, and the money is given back. To cancel an
+    order that is cancelled already changes nothing.
+    """
     return _change(order_id, lambda order, now: _cancel_once(order, now))
 
 
 @blueprint.put("/<order_id>/collector")
 @requires("shop")
-@refuses(404, 409, 415, 422)
+@refuses(OrderNotFound, ActionNotAllowed)
 @blueprint.arguments(PersonSchema)
 @blueprint.response(200, OrderSchema)
 def name_collector(person: dict[str, Any], order_id: str) -> dict[str, Any]:
-    """Name somebody else who collects."""
+    """Name somebody else who collects.
+
+    Replaces whoever was named before. Whoever comes needs the pickup code.
+    """
     return _change(order_id, lambda order, now: service.name_collector(order, person))
 
 
 @blueprint.post("/<order_id>/arrival")
 @requires("shop")
-@refuses(404, 409, 415, 422)
+@refuses(OrderNotFound, ActionNotAllowed)
 @blueprint.arguments(ArrivalSchema)
 @blueprint.response(200, OrderSchema)
-def arrive(arrival: dict[str, Any], order_id: str) -> dict[str, Any]:
-    """Say that the customer is at the store."""
+def announce_arrival(arrival: dict[str, Any], order_id: str) -> dict[str, Any]:
+    """Say that the customer is at the store.
+
+    The store's tablet shows it at once. The time of the first arrival counts; a later `note` replaces the earlier.
+    """
     return _change(order_id, lambda order, now: service.arrive(order, arrival.get("note"), now=now))
 
 
@@ -162,10 +216,7 @@ def _read_order(body: dict[str, Any]) -> NewOrder:
     )
 
 
-def _wait_for_decision(order_id: uuid.UUID) -> None:
-    seconds = wait_preference(WAIT_MAX_SECONDS)
-    if not seconds:
-        return
+def _wait_for_decision(order_id: uuid.UUID, seconds: int) -> None:
     waiters: Waiters = current_app.extensions["order_waiters"]
 
     def decided() -> bool:
@@ -176,19 +227,19 @@ def _wait_for_decision(order_id: uuid.UUID) -> None:
     waiters.wait_until(order_id, decided, seconds=seconds)
 
 
-def _answer(order_id: uuid.UUID, client_id: int, status: int) -> Response:
-    order = queries.get_order(order_id, client_id=client_id)
-    response = jsonify(_ORDER.dump(present_order(order, payment_of(order_id))))
-    response.status_code = status
+def _settled_answer(
+    order_id: uuid.UUID, outcome: Outcome | None, attempt: idempotency.Attempt, now: datetime
+) -> Response:
+    """Put the gateway's word into effect, and keep the answer under the idempotency key before anybody sees it."""
+    checkout.settle_order(order_id, outcome, now=now)
+    payment = payment_of(order_id)
+    if payment.status == "declined":
+        response = problems.of(PaymentDeclined("The customer's bank declined the payment."))
+    else:
+        response = jsonify(_ORDER.dump(present_order(queries.get_order(order_id), payment)))
+        response.status_code = 201
+    idempotency.finish(attempt, response, now=utcnow())
     return response
-
-
-def _final(attempt: idempotency.Attempt, response: Any) -> Response:
-    """Keep the answer under the idempotency key, then give it."""
-    with unit_of_work():
-        idempotency.finish(attempt, response, now=utcnow())
-    final: Response = response
-    return final
 
 
 def _uuid(text: str) -> uuid.UUID:

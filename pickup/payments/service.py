@@ -70,24 +70,24 @@ def open_payment(order_id: uuid.UUID, method: str, token: str, total: Money, *, 
     return payment_id
 
 
-def authorise(payment_id: uuid.UUID, method: str, token: str, total: Money) -> Outcome | None:
+def authorise(payment: Payment) -> Outcome | None:
     """Ask the gateway to hold the money. To be called outside of any transaction.
 
     Returns:
         The outcome, or None where it is unknown: no answer came, and asking what became of it brought none either.
         Then `pending_since` finds the payment later.
     """
-    gateway = GATEWAYS[method]
+    gateway, money = GATEWAYS[payment.method], Money(payment.amount, payment.currency)
     try:
-        return gateway.authorise(key=payment_id, token=token, money=total)
+        return gateway.authorise(key=payment.id, token=payment.token, money=money)
     except GatewayUnreachable:
-        return look_up(payment_id, method)
+        return look_up(payment)
 
 
-def look_up(payment_id: uuid.UUID, method: str) -> Outcome | None:
+def look_up(payment: Payment) -> Outcome | None:
     """Ask the gateway what became of a charge; None while it cannot say."""
     try:
-        return GATEWAYS[method].find(key=payment_id)
+        return GATEWAYS[payment.method].find(key=payment.id)
     except GatewayUnreachable:
         return None
 

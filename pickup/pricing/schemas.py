@@ -43,14 +43,20 @@ class Zone(fields.String):
 class PriceSchema(MoneySchema):
     """What one unit costs."""
 
-    currency = CurrencyCode(required=True, metadata={"description": "ISO 4217", "example": "USD"})
+    currency = CurrencyCode(
+        required=True, metadata={"description": "ISO 4217", "pattern": "^[A-Z]{3}$", "example": "USD"}
+    )
 
 
 class NewPriceSchema(Schema):
     """A price that is to hold from an instant on."""
 
-    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS)
-    price = fields.Nested(PriceSchema, required=True)
+    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS, metadata={"example": "1001"})
+    price = fields.Nested(
+        PriceSchema,
+        required=True,
+        metadata={"description": "of one unit", "example": {"amount": 329, "currency": "USD"}},
+    )
     valid_from = Instant(metadata={"description": "not in the past; without it, now"})
     zone = Zone(load_default="", metadata={"description": "stores of this price zone only; empty: everywhere"})
 
@@ -64,11 +70,13 @@ class NewPricesSchema(Schema):
 class PriceChangeSchema(Schema):
     """An entry of the price ledger."""
 
-    sku = fields.String()
-    price = fields.Nested(MoneySchema)
-    valid_from = Instant()
-    zone = fields.String(metadata={"description": "empty: everywhere"})
-    version = fields.Integer(metadata={"description": "later entries have greater ones"})
+    sku = fields.String(metadata={"example": "1001"})
+    price = fields.Nested(
+        MoneySchema, metadata={"description": "of one unit", "example": {"amount": 329, "currency": "USD"}}
+    )
+    valid_from = Instant(metadata={"description": "it holds from then on, until the next one does"})
+    zone = fields.String(metadata={"description": "empty: everywhere", "example": ""})
+    version = fields.Integer(metadata={"description": "later entries have greater ones", "example": 42})
 
 
 class RecordedPricesSchema(Schema):
@@ -80,8 +88,8 @@ class RecordedPricesSchema(Schema):
 class PriceHistoryEntrySchema(PriceChangeSchema):
     """An entry of the price ledger, with who made it."""
 
-    recorded_at = Instant()
-    recorded_by = fields.String()
+    recorded_at = Instant(metadata={"description": "when it was entered"})
+    recorded_by = fields.String(metadata={"description": "the client that entered it", "example": "back-office"})
 
 
 PriceHistoryEntryPageSchema = page_of(PriceHistoryEntrySchema)

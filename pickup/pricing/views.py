@@ -15,20 +15,27 @@ from pickup.pricing.models import Price
 from pickup.pricing.schemas import NewPricesSchema, PriceHistoryEntryPageSchema, RecordedPricesSchema
 from pickup.pricing.service import PriceChange
 
-blueprint = Blueprint("prices", __name__, url_prefix="/v1/prices", description="The price ledger.")
+blueprint = Blueprint(
+    "prices",
+    __name__,
+    url_prefix="/v1/prices",
+    description="The price ledger: what a product costs, has cost and is going to cost.",
+    path_parameters={"sku": {"description": "the product", "example": "1001"}},
+)
 
 
 @blueprint.post("")
 @requires("admin")
-@refuses(400, 415, 422, 503)
 @blueprint.arguments(NewPricesSchema)
 @blueprint.response(201, RecordedPricesSchema)
 def record_prices(body: dict[str, Any]) -> dict[str, Any]:
-    """Change prices, all or none.
+    """Change prices.
 
-    Each change is a new entry of the ledger. Changes without a `valid_from` hold from one and the same instant. Of two
-    for the same product, zone and instant the later one counts. A price that has held is never changed, so a
-    `valid_from` must not lie in the past; one up to a minute ago is taken as now.
+    All of the changes are made, or none. Each is a new entry of the ledger. Those without a `valid_from` hold from one
+    and the same instant. Of two for the same product, zone and instant the later one counts.
+
+    A price that has held is never changed, so a `valid_from` must not lie in the past; one up to a minute ago is taken
+    as now.
     """
     now, recorded_by = utcnow(), current_caller().name
     changes = [
@@ -41,11 +48,14 @@ def record_prices(body: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/<sku>")
 @requires("admin")
-@refuses(404, 422)
+@refuses(ProductNotFound)
 @blueprint.arguments(PageQuery, location="query")
 @blueprint.response(200, PriceHistoryEntryPageSchema)
-def show_history(query: dict[str, Any], sku: str) -> dict[str, Any]:
-    """List every price a product has had and is going to have, in all zones, newest entry first."""
+def show_price_history(query: dict[str, Any], sku: str) -> dict[str, Any]:
+    """Show the prices of a product.
+
+    Every price it has had and is going to have, in all zones, the newest entry first.
+    """
     product_id = queries.product_ids([sku]).get(sku) if sku.isprintable() else None
     if product_id is None:
         raise ProductNotFound("There is no product of this SKU.")

@@ -169,7 +169,7 @@ def present_history(order: Order, *, now: datetime) -> list[Step]:
 def what_became_of(order: Order, *, now: datetime) -> str:
     """A calm sentence for somebody who came too late, or too early: `already collected at 14:03 by Ana`."""
     words = OUTCOME_WORDS.get(order.status, "not in this store's hands")
-    last = next(step for step in reversed(order.history) if step.to_status == order.status)
+    last = next((step for step in reversed(order.history) if step.to_status == order.status), order.history[-1])
     time = clock(last.at, order.store.timezone, now)
     when = f"at {time}" if time[0].isdigit() else time
     by = f" by {last.actor_name}" if last.actor_kind == "staff" else ""

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pickup.core.db import db
 from pickup.core.errors import InvalidFields
 from pickup.core.types import Actor
-from pickup.orders import queries as order_queries
 from pickup.orders import service as orders
 from pickup.orders.errors import ActionNotAllowed
 from pickup.orders.models import Order
@@ -150,8 +149,7 @@ def hand_over_by_code(member: StaffMember, typed_code: str, *, age_checked: bool
     if not member.is_manager and is_locked(guesses, CODE_WINDOW, now=now):
         raise CodeEntryLocked("Five wrong codes in ten minutes. A manager has to sign in to hand orders over.")
     code = normalise(typed_code)
-    order_id = order_queries.ready_order_id_by_code(member.store_id, code)
-    order_id = order_id or queries.order_id_by_code(member.store_id, code)
+    order_id = queries.order_id_by_code(member.store_id, code)
     if order_id is None:
         queries.record_unknown_code(member.id, now=now, forget_before=now - 2 * CODE_WINDOW)
         return None

@@ -87,7 +87,6 @@ def show_order(order_id: uuid.UUID) -> Answer:
     now, order = utcnow(), _own_order(order_id)
     return render_template(
         "staff/order.html",
-        order=order,
         card=presenting.present_card(order, now=now),
         history=presenting.present_history(order, now=now),
     )
@@ -180,7 +179,7 @@ def _sign_in_again(store: str, error: str, status: int) -> Answer:
 
 
 def _board(now: datetime) -> dict[str, Any]:
-    return {"board": presenting.present_board(orders.open_orders_at(_member().store_id), now=now), "now": now}
+    return {"board": presenting.present_board(orders.open_orders_at(_member().store_id), now=now)}
 
 
 def _just_handed_over(now: datetime) -> presenting.Card | None:
@@ -193,7 +192,7 @@ def _just_handed_over(now: datetime) -> presenting.Card | None:
 
 
 def _own_order(order_id: uuid.UUID) -> Order:
-    order = orders.get_order(order_id)
+    order = orders.get_order(order_id, with_history=True)
     if order.store_id != _member().store_id:
         raise OrderNotFound("This store has no such order.")
     return order

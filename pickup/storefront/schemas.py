@@ -52,13 +52,27 @@ class StoresQuery(Schema):
     class Meta:
         unknown = ma.EXCLUDE
 
-    near = LatLon(metadata={"description": "LAT,LON in degrees", "example": "36.37,-94.21"})
-    postcode = Text(max_length=16, metadata={"example": "72712"})
-    country = Text(max_length=2, metadata={"example": "US"})
-    address = Text(max_length=300)
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, NEAREST_MAX))
-    radius_km = fields.Float(load_default=100.0, validate=validate.Range(0, RADIUS_MAX_KM, min_inclusive=False))
-    items = Items(metadata={"description": "SKU:QTY,SKU:QTY", "example": "1082185:2"})
+    near = LatLon(
+        metadata={"type": "string", "description": "`LAT,LON` in degrees on WGS-84", "example": "36.37,-94.21"}
+    )
+    postcode = Text(max_length=16, metadata={"description": "such as 72712; goes with `country`"})
+    country = Text(max_length=2, metadata={"description": "ISO 3166, such as US; goes with `postcode`"})
+    address = Text(max_length=300, metadata={"description": "in words, as on an envelope"})
+    limit = fields.Integer(
+        load_default=10, validate=validate.Range(1, NEAREST_MAX), metadata={"description": "how many stores at most"}
+    )
+    radius_km = fields.Float(
+        load_default=100.0,
+        validate=validate.Range(0, RADIUS_MAX_KM, min_inclusive=False),
+        metadata={"description": "how far away at most"},
+    )
+    items = Items(
+        metadata={
+            "type": "string",
+            "description": "a basket, `SKU:QTY,SKU:QTY`: each store then says whether it has all of it, and by when",
+            "example": "1001:2",
+        }
+    )
 
     @ma.validates_schema
     def check_one_place(self, data: dict[str, Any], **_: Any) -> None:
@@ -72,25 +86,45 @@ class StoresQuery(Schema):
 class NearStoreSchema(Schema):
     """A store near the place that was asked for."""
 
-    ref = fields.String()
-    name = fields.String()
-    address = fields.String()
-    phone = fields.String()
-    lat = fields.Float()
-    lon = fields.Float()
-    distance_m = fields.Integer(metadata={"description": "whole metres on WGS-84"})
-    opening_hours = fields.String(metadata={"description": "OpenStreetMap syntax; empty: always open"})
-    timezone = fields.String()
+    ref = fields.String(metadata={"description": "names the store in this API", "example": "101"})
+    name = fields.String(metadata={"example": "Larkspur Bentonville"})
+    address = fields.String(metadata={"example": "18 Orchard Lane, Bentonville, AR 72712, US"})
+    phone = fields.String(metadata={"example": "+1 479 555 0101"})
+    lat = fields.Float(metadata={"example": 36.3577})
+    lon = fields.Float(metadata={"example": -94.2224})
+    distance_m = fields.Integer(metadata={"description": "whole metres, the geodesic on WGS-84", "example": 1761})
+    opening_hours = fields.String(
+        metadata={
+            "description": "OpenStreetMap syntax, local time; empty: always open",
+            "example": "Mo-Sa 08:00-21:00; Su 10:00-18:00",
+        }
+    )
+    timezone = fields.String(metadata={"description": "IANA name", "example": "America/Chicago"})
     paused = fields.Boolean(metadata={"description": "takes no new orders at present"})
-    available = fields.Boolean(metadata={"description": "with `items`: all of it is on this store's shelf"})
-    ready_by = Instant(allow_none=True, metadata={"description": "with `items`: when it could be collected there"})
+    available = fields.Boolean(
+        metadata={
+            "description": "with `items`: all of it is on this store's shelf",
+            "example": True,
+            "x-sometimes": True,
+        }
+    )
+    ready_by = Instant(
+        allow_none=True,
+        metadata={
+            "description": "with `items`: when it could be collected there; null where it could not",
+            "example": "2026-03-02T16:00:00Z",
+            "x-sometimes": True,
+        },
+    )
 
 
 class NearStoresSchema(Schema):
     """Stores, nearest first, equal distances by `ref`."""
 
     data = fields.List(fields.Nested(NearStoreSchema), required=True)
-    next = fields.String(required=True, allow_none=True)
+    next = fields.String(
+        required=True, allow_none=True, metadata={"description": "always null: `limit` and `radius_km` bound the list"}
+    )
 
 
 class ProductQuery(Schema):
@@ -99,7 +133,10 @@ class ProductQuery(Schema):
     class Meta:
         unknown = ma.EXCLUDE
 
-    store_ref = fields.String(load_default=None, metadata={"description": "prices of this store's shelf"})
+    store_ref = fields.String(
+        load_default=None,
+        metadata={"description": "the prices on this store's shelf, not those that hold everywhere", "example": "101"},
+    )
 
 
 class ProductsQuery(PageQuery, ProductQuery):
@@ -112,22 +149,24 @@ class ProductsQuery(PageQuery, ProductQuery):
 class ShelfPriceSchema(MoneySchema):
     """A price with the entry of the ledger that it stands in."""
 
-    version = fields.Integer()
-    valid_from = Instant()
+    version = fields.Integer(metadata={"description": "the entry of the price ledger", "example": 1})
+    valid_from = Instant(metadata={"example": "2026-03-01T06:00:00Z"})
 
 
 class ProductSchema(Schema):
     """A product with its current price; `price` is null where it is not for sale."""
 
-    sku = fields.String()
-    name = fields.String()
-    gtin = fields.String(allow_none=True)
-    department = fields.String(allow_none=True)
-    brand = fields.String(allow_none=True)
+    sku = fields.String(metadata={"example": "1001"})
+    name = fields.String(metadata={"example": "Whole milk, 1 gal"})
+    gtin = fields.String(
+        allow_none=True, metadata={"description": "the number under the barcode", "example": "2000000010014"}
+    )
+    department = fields.String(allow_none=True, metadata={"example": "Dairy"})
+    brand = fields.String(allow_none=True, metadata={"example": "Larkspur"})
     image_url = fields.String(allow_none=True)
-    minimum_age = fields.Integer(allow_none=True)
+    minimum_age = fields.Integer(allow_none=True, metadata={"description": "checked when it is handed over"})
     max_per_order = fields.Integer(allow_none=True)
-    price = fields.Nested(ShelfPriceSchema, allow_none=True)
+    price = fields.Nested(ShelfPriceSchema, allow_none=True, metadata={"description": "null: it is not for sale"})
 
 
 ProductPageSchema = page_of(ProductSchema)

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from flask import Response, jsonify
+
 from pickup.core.api import Blueprint, refuses, requires
 from pickup.core.clock import utcnow
 from pickup.core.db import db
+from pickup.core.errors import NotFound
 from pickup.core.pagination import decode_cursor, encode_cursor
 from pickup.orders.basket import Item
+from pickup.orders.errors import OutOfStock
 from pickup.orders.places import locate, read_pickup
 from pickup.orders.presenting import present_quote
 from pickup.orders.quoting import quote
@@ -23,18 +27,25 @@ from pickup.storefront.schemas import (
 
 METRES_PER_KM = 1000
 
-blueprint = Blueprint("storefront", __name__, url_prefix="/v1", description="What the shop shows before an order.")
+blueprint = Blueprint(
+    "storefront",
+    __name__,
+    url_prefix="/v1",
+    description="What the shop shows before an order: stores, products and prices, quotes.",
+    path_parameters={"sku": {"description": "the product", "example": "1001"}},
+)
 
 
 @blueprint.get("/stores")
 @requires("shop")
-@refuses(422, 503)
 @blueprint.arguments(StoresQuery, location="query")
 @blueprint.response(200, NearStoresSchema)
 def list_stores(query: dict[str, Any]) -> dict[str, Any]:
-    """Find the stores nearest to a place, and with `items` what each can promise.
+    """Find the stores nearest to a place.
 
-    Distances are geodesics on WGS-84; equal distances are ordered by `ref`.
+    Say where by `near`, by `postcode` with `country`, or by `address`. The nearest store comes first; equal distances
+    are ordered by `ref`. With `items`, each store also says whether all of the basket is on its shelf, and by when it
+    could be collected there.
     """
     db.session.rollback()  # a geocoder is not asked inside a transaction
     near = query.get("near")
@@ -50,11 +61,14 @@ def list_stores(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/products")
 @requires("shop")
-@refuses(422)
 @blueprint.arguments(ProductsQuery, location="query")
 @blueprint.response(200, ProductPageSchema)
 def list_products(query: dict[str, Any]) -> dict[str, Any]:
-    """List products with their current prices, by SKU."""
+    """List products with their current prices.
+
+    They come by SKU, a page at a time. What a product costs may differ from store to store: name the store to see what
+    its shelf says, which is what an order there will cost.
+    """
     position, limit = decode_cursor(query["after"], str), query["limit"]
     products = service.products_page(position[0] if position else "", limit + 1, query["store_ref"], now=utcnow())
     more = len(products) > limit
@@ -63,21 +77,29 @@ def list_products(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/products/<sku>")
 @requires("shop")
-@refuses(404, 422)
+@refuses(NotFound)
 @blueprint.arguments(ProductQuery, location="query")
 @blueprint.response(200, ProductSchema)
 def show_product(query: dict[str, Any], sku: str) -> dict[str, Any]:
-    """Show a product with its current price."""
+    """Show a product with its current price.
+
+    `price` is null where the product is not for sale.
+    """
     return service.product(sku, query["store_ref"], now=utcnow())
 
 
 @blueprint.post("/quotes")
 @requires("shop")
-@refuses(400, 409, 415, 422, 503)
+@refuses(OutOfStock)
 @blueprint.arguments(NewQuoteSchema)
 @blueprint.response(200, QuoteSchema)
-def make_quote(body: dict[str, Any]) -> dict[str, Any]:
-    """Quote a basket: where it can be collected, when, and what it costs there. Reserves nothing."""
+def make_quote(body: dict[str, Any]) -> Response:
+    """Quote a basket.
+
+    Says where the basket can be collected, when, and what it costs there: what an order placed now would be. Reserves
+    nothing. Send the `total` along as `expected_total` of the order to be sure that the customer pays what they saw.
+    """
     db.session.rollback()
     pickup = read_pickup(body["pickup"])
-    return present_quote(quote([Item(**item) for item in body["items"]], pickup, now=utcnow()))
+    # Plain JSON already: as such it also travels inside a problem document.
+    return jsonify(present_quote(quote([Item(**item) for item in body["items"]], pickup, now=utcnow())))

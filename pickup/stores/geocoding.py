@@ -241,12 +241,14 @@ class Geocoding:
                 del self._in_flight[query]
 
     def _ask(self, query: _Query) -> Location | None:
-        assert self._service is not None
+        service = self._service
+        if service is None:
+            return None
         if query.country is None:
-            return self._service.geocode(query.text)
-        if isinstance(self._service, Nominatim):  # the one of the three that takes fields
-            return self._service.geocode({"postalcode": query.text, "country": query.country})
-        return self._service.geocode(f"{query.text}, {query.country}")
+            return service.geocode(query.text)
+        if isinstance(service, Nominatim):  # the one of the three that takes fields
+            return service.geocode({"postalcode": query.text, "country": query.country})
+        return service.geocode(f"{query.text}, {query.country}")
 
 
 def _coordinates(location: Location | None) -> Coordinates | None:

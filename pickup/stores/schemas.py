@@ -29,47 +29,60 @@ class Cell(fields.String):
 class StoreSettingsSchema(Schema):
     """A store, all of it: a member that is left out is empty, or what the settings of the house say."""
 
-    name = Cell(required=True)
-    street = Cell(load_default="")
-    city = Cell(load_default="")
-    state = Cell(load_default="")
-    postcode = Cell(load_default="")
-    country = Cell(required=True, metadata={"description": "ISO 3166, two letters", "example": "US"})
-    lat = Real(required=True, minimum=-90, maximum=90, metadata={"description": "degrees", "example": 36.37})
-    lon = Real(required=True, minimum=-180, maximum=180, metadata={"description": "degrees", "example": -94.21})
+    name = Cell(required=True, metadata={"example": "Larkspur Bentonville"})
+    street = Cell(load_default="", metadata={"example": "18 Orchard Lane"})
+    city = Cell(load_default="", metadata={"example": "Bentonville"})
+    state = Cell(load_default="", metadata={"example": "AR"})
+    postcode = Cell(load_default="", metadata={"example": "72712"})
+    country = Cell(
+        required=True, metadata={"description": "ISO 3166, two letters", "pattern": "^[A-Za-z]{2}$", "example": "US"}
+    )
+    lat = Real(required=True, minimum=-90, maximum=90, metadata={"description": "degrees", "example": 36.3577})
+    lon = Real(required=True, minimum=-180, maximum=180, metadata={"description": "degrees", "example": -94.2224})
     opening_hours = Cell(
         load_default="",
-        metadata={"description": "OpenStreetMap syntax; empty: always open", "example": "Mo-Su 06:00-23:00"},
+        metadata={
+            "description": "OpenStreetMap syntax, local time; empty: always open",
+            "example": "Mo-Sa 08:00-21:00; Su 10:00-18:00",
+        },
     )
-    timezone = Cell(load_default="", metadata={"description": "IANA name; empty: by the coordinates"})
-    phone = Cell(load_default="")
+    timezone = Cell(
+        load_default="", metadata={"description": "IANA name; empty: by the coordinates", "example": "America/Chicago"}
+    )
+    phone = Cell(load_default="", metadata={"example": "+1 479 555 0101"})
     prep_minutes = WholeNumber(
         load_default=None,
         allow_none=True,
         maximum=PREP_MINUTES_MAX,
-        metadata={"description": "open minutes an order takes"},
+        metadata={"description": "open minutes an order takes; null: what the house has set", "example": 60},
     )
     hourly_capacity = WholeNumber(
         load_default=None,
         allow_none=True,
         maximum=HOURLY_CAPACITY_MAX,
-        metadata={"description": "orders; null: no limit"},
+        metadata={"description": "orders an hour; null: no limit"},
     )
     hold_days = WholeNumber(
         load_default=None,
         allow_none=True,
         minimum=1,
         maximum=HOLD_DAYS_MAX,
-        metadata={"description": "days goods are kept"},
+        metadata={"description": "days goods are kept for the customer; null: what the house has set", "example": 7},
     )
     price_zone = Cell(load_default="", metadata={"description": "empty: the prices that hold everywhere"})
-    kind = Cell(load_default="store", metadata={"enum": list(STORE_KINDS)})
+    kind = Cell(
+        load_default="store",
+        metadata={
+            "description": "nobody collects at a `warehouse`, it only sends goods; a `partner` has no shelf of its own",
+            "enum": list(STORE_KINDS),
+        },
+    )
 
 
 class ManagedStoreSchema(StoreSettingsSchema):
     """A store as it is kept."""
 
-    ref = fields.String()
+    ref = fields.String(metadata={"example": "101"})
     paused_at = Instant(allow_none=True, metadata={"description": "takes no new orders since then"})
 
 
@@ -84,4 +97,4 @@ class SpecialHoursSchema(Schema):
 class SpecialDaySchema(SpecialHoursSchema):
     """A date whose hours go before the regular ones."""
 
-    date = fields.Date()
+    date = fields.Date(metadata={"description": "by the store's calendar"})

@@ -8,15 +8,28 @@ from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
 from pickup.core.errors import InvalidFields
 from pickup.stores import service
+from pickup.stores.errors import StoreNotFound
 from pickup.stores.models import Store
 from pickup.stores.schemas import ManagedStoreSchema, SpecialDaySchema, SpecialHoursSchema, StoreSettingsSchema
 
-blueprint = Blueprint("stores", __name__, url_prefix="/v1/stores", description="Manage stores.")
+blueprint = Blueprint(
+    "stores",
+    __name__,
+    url_prefix="/v1/stores",
+    description="Manage stores: what they are, when they are open, whether they take orders.",
+    path_parameters={
+        "ref": {"description": "names the store", "example": "101"},
+        "date": {
+            "description": "by the store's calendar",
+            "schema": {"type": "string", "format": "date"},
+            "example": "2026-12-24",
+        },
+    },
+)
 
 
 @blueprint.put("/<ref>")
 @requires("admin")
-@refuses(400, 415, 422, 503)
 @blueprint.arguments(StoreSettingsSchema)
 @blueprint.response(200, ManagedStoreSchema)
 @blueprint.alt_response(201, schema=ManagedStoreSchema, description="The store is new.")
@@ -31,14 +44,14 @@ def put_store(settings: dict[str, Any], ref: str) -> tuple[Store, int]:
 
 @blueprint.put("/<ref>/hours/<date>")
 @requires("admin")
-@refuses(400, 404, 415, 422, 503)
+@refuses(StoreNotFound)
 @blueprint.arguments(SpecialHoursSchema)
 @blueprint.response(200, SpecialDaySchema)
 def set_special_day(special: dict[str, Any], ref: str, date: str) -> dict[str, Any]:
-    """Give a store other hours on one date, such as a holiday.
+    """Give a store other hours on one date.
 
-    The date is the store's own. Its hours replace the regular ones: `off`, `24/7`, or times such as
-    `10:00-14:00,15:00-18:00`; a closing time at or before the opening time is the next morning's.
+    For a holiday, or any special day; the date is the store's own. The hours replace the regular ones: `off`, `24/7`,
+    or times such as `10:00-14:00,15:00-18:00`. A closing time at or before the opening time is the next morning's.
     """
     day = _local_date(date)
     in_transaction(lambda: service.set_special_day(ref, day, special["hours"]))
@@ -47,29 +60,39 @@ def set_special_day(special: dict[str, Any], ref: str, date: str) -> dict[str, A
 
 @blueprint.delete("/<ref>/hours/<date>")
 @requires("admin")
-@refuses(404, 422, 503)
+@refuses(StoreNotFound, 422)
 @blueprint.response(204)
 def drop_special_day(ref: str, date: str) -> None:
-    """Give a date its regular hours again."""
+    """Give a date its regular hours again.
+
+    Whether it had others or not.
+    """
     day = _local_date(date)
     in_transaction(lambda: service.drop_special_day(ref, day))
 
 
 @blueprint.post("/<ref>/pause")
 @requires("admin")
-@refuses(404, 503)
+@refuses(StoreNotFound)
 @blueprint.response(200, ManagedStoreSchema)
 def pause_store(ref: str) -> Store:
-    """Take no new orders at a store, from the next one on. Orders that it has already go on."""
+    """Take no new orders at a store.
+
+    From the next order on, other stores get them. Orders that the store has already go on. A store that is paused stays
+    so since it was.
+    """
     return in_transaction(lambda: service.pause(ref, now=utcnow()))
 
 
 @blueprint.post("/<ref>/resume")
 @requires("admin")
-@refuses(404, 503)
+@refuses(StoreNotFound)
 @blueprint.response(200, ManagedStoreSchema)
 def resume_store(ref: str) -> Store:
-    """Take orders at a store again."""
+    """Take orders at a store again.
+
+    From the next order on. A store that was not paused stays as it is.
+    """
     return in_transaction(lambda: service.resume(ref))
 
 

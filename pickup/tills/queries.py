@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Row, any_, bindparam, func, select
+from sqlalchemy import ARRAY, Integer, Row, Select, any_, bindparam, func, literal, select
 
 from pickup.catalog.models import Product
 from pickup.core.db import db
@@ -39,21 +39,7 @@ def newest_breaches(limit: int) -> Sequence[Row[ParityBreach, str, str]]:
 
 def registers() -> Sequence[Row[Any]]:
     """Every register with its store, its version, and how many price changes of its zone it is behind by."""
-    # Most registers of a zone stand at the same few versions, so those are what is counted from.
-    standing = (
-        select(Store.price_zone, TillRegister.version)
-        .join(Store, Store.id == TillRegister.store_id)
-        .distinct()
-        .subquery("standing")
-    )
-    changes = (
-        select(func.count())
-        .select_from(Price)
-        .where(Price.version > standing.c.version, concerns(standing.c.price_zone))
-        .correlate(standing)
-        .scalar_subquery()
-    )
-    behind = select(standing, changes.label("behind_by")).subquery("behind")
+    behind = _behind().subquery("behind")
     return db.session.execute(
         select(
             Store.ref.label("store_ref"),
@@ -66,3 +52,33 @@ def registers() -> Sequence[Row[Any]]:
         .join(behind, (behind.c.price_zone == Store.price_zone) & (behind.c.version == TillRegister.version))
         .order_by(Store.ref, TillRegister.register)
     ).all()
+
+
+def _behind() -> Select[str, int, int]:
+    """For each price zone and each version that a register in it stands at, the number of later changes.
+
+    All of them in one walk through the ledger, from its end: a register at a version has as many changes before it as
+    the walk has met so far. (To count them for each version anew takes minutes once many registers are far behind.)
+    """
+    standing = (
+        select(Store.price_zone, TillRegister.version, literal(0).label("is_change"))
+        .join(Store, Store.id == TillRegister.store_id)
+        .distinct()
+        .cte("standing")
+    )
+    zones = (
+        select(standing.c.price_zone, func.min(standing.c.version).label("version"))
+        .group_by(standing.c.price_zone)
+        .subquery("zones")
+    )
+    changes = (
+        select(zones.c.price_zone, Price.version, literal(1))
+        .select_from(zones)
+        .join(Price, (Price.version > zones.c.version) & concerns(zones.c.price_zone))
+    )
+    ledger = select(standing).union_all(changes).subquery("ledger")
+    met_so_far = func.sum(ledger.c.is_change).over(
+        partition_by=ledger.c.price_zone, order_by=[ledger.c.version.desc(), ledger.c.is_change], rows=(None, 0)
+    )
+    walk = select(ledger, met_so_far.label("behind_by")).subquery("walk")
+    return select(walk.c.price_zone, walk.c.version, walk.c.behind_by).where(walk.c.is_change == 0)

@@ -24,9 +24,9 @@ REGISTER_MAX_LENGTH = 64
 SALE_ID_MAX_LENGTH = 100
 QUANTITY_MAX = 10_000
 
-# The levels of a batch are locked together, and orders wait for them: so much is done in well under a second.
+# The levels of a batch are locked together, and orders wait for them: so much is done in a second or two.
 SALES_MAX = 1000
-LINES_MAX = 1000
+LINES_MAX = 10_000
 COUNTS_MAX = 5000
 
 CHANGES_MAX = 10_000
@@ -49,8 +49,12 @@ class Quantity(WholeNumber):
 class FeedQuery(PageQuery):
     """Whose price changes are wanted, and from where on."""
 
-    store_ref = fields.String(required=True)
-    limit = fields.Integer(load_default=CHANGES_MAX // 10, validate=validate.Range(1, CHANGES_MAX))
+    store_ref = fields.String(required=True, metadata={"description": "the till's store", "example": "101"})
+    limit = fields.Integer(
+        load_default=CHANGES_MAX // 10,
+        validate=validate.Range(1, CHANGES_MAX),
+        metadata={"description": "how many changes at most"},
+    )
     after = fields.String(
         load_default=None, metadata={"description": "the `next` of before; without it, from the start"}
     )
@@ -59,111 +63,157 @@ class FeedQuery(PageQuery):
 class FeedEntrySchema(Schema):
     """A price change as a till has to know it."""
 
-    sku = fields.String()
+    sku = fields.String(metadata={"example": "1001"})
     price = fields.Nested(MoneySchema)
-    valid_from = Instant(metadata={"description": "may lie ahead"})
-    version = fields.Integer(metadata={"description": "what to acknowledge"})
-    zone = fields.String(metadata={"description": "empty: everywhere; else this store's own zone, which goes before"})
+    valid_from = Instant(metadata={"description": "may lie ahead", "example": "2026-03-01T06:00:00Z"})
+    version = fields.Integer(metadata={"description": "what to acknowledge", "example": 1})
+    zone = fields.String(
+        metadata={
+            "description": "empty: everywhere; else this store's own zone, which goes before",
+            "example": "",
+        }
+    )
 
 
 class FeedSchema(Schema):
     """Price changes in the order of their versions."""
 
     data = fields.List(fields.Nested(FeedEntrySchema), required=True)
-    next = fields.String(required=True, metadata={"description": "where to go on, now or later; never null"})
+    next = fields.String(
+        required=True, metadata={"description": "send it as `after`, now or later; never null", "example": "WyIiLCAxXQ"}
+    )
 
 
 class AcknowledgementSchema(Schema):
     """A till charges by this version of the price ledger from now on."""
 
-    store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS)
-    register = Text(required=True, max_length=REGISTER_MAX_LENGTH)
-    version = WholeNumber(required=True, maximum=2**63 - 1)
+    store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS, metadata={"example": "101"})
+    register = Text(
+        required=True,
+        max_length=REGISTER_MAX_LENGTH,
+        metadata={"description": "the till, by a name of your own", "example": "lane-3"},
+    )
+    version = WholeNumber(
+        required=True,
+        maximum=2**63 - 1,
+        metadata={"description": "of the last price change that the till has taken over", "example": 1},
+    )
 
 
 class SaleLineSchema(Schema):
     """So many of one product, at what was charged."""
 
-    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS)
-    quantity = Quantity(required=True, metadata={"description": "negative: a return"})
-    unit_price = fields.Nested(PriceSchema, required=True)
+    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS, metadata={"example": "1001"})
+    quantity = Quantity(
+        required=True, metadata={"description": "negative: a return; never 0", "not": {"const": 0}, "example": 1}
+    )
+    unit_price = fields.Nested(PriceSchema, required=True, metadata={"description": "what the till charged"})
 
 
 class SaleSchema(Schema):
     """A sale."""
 
     id = Text(
-        required=True, max_length=SALE_ID_MAX_LENGTH, metadata={"description": "the till's own, unique in its store"}
+        required=True,
+        max_length=SALE_ID_MAX_LENGTH,
+        metadata={"description": "the till's own, unique in its store", "example": "lane-3-20260302-0117"},
     )
-    at = Instant(required=True)
-    lines = fields.List(fields.Nested(SaleLineSchema), required=True, validate=validate.Length(1, LINES_MAX))
+    at = Instant(required=True, metadata={"description": "by the till's clock", "example": "2026-03-02T15:04:05Z"})
+    lines = fields.List(fields.Nested(SaleLineSchema), required=True, validate=validate.Length(1))
 
 
 class SalesSchema(Schema):
     """Sales of one till."""
 
-    store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS)
-    register = Text(required=True, max_length=REGISTER_MAX_LENGTH)
+    store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS, metadata={"example": "101"})
+    register = Text(
+        required=True,
+        max_length=REGISTER_MAX_LENGTH,
+        metadata={"description": "the till, by a name of your own", "example": "lane-3"},
+    )
     sales = fields.List(fields.Nested(SaleSchema), required=True, validate=validate.Length(1, SALES_MAX))
+
+    @ma.validates_schema
+    def check_lines(self, data: dict[str, Any], **_: Any) -> None:
+        """It is the lines that cost."""
+        if sum(len(sale["lines"]) for sale in data["sales"]) > LINES_MAX:
+            raise ma.ValidationError(f"More than {LINES_MAX} lines: send the sales in several parts.", "sales")
 
 
 class SalesRecordedSchema(Schema):
     """What became of a batch of sales."""
 
-    accepted = fields.Integer(metadata={"description": "sales that were new"})
-    repeated = fields.Integer(metadata={"description": "sales that had been counted before"})
-    breaches = fields.Integer(metadata={"description": "lines charged at another price than the ledger's"})
-    ignored = fields.List(fields.Nested(FieldErrorSchema), metadata={"description": "lines of products not sold here"})
+    accepted = fields.Integer(metadata={"description": "sales that were new", "example": 1})
+    repeated = fields.Integer(metadata={"description": "sales that had been counted before", "example": 0})
+    breaches = fields.Integer(
+        metadata={"description": "lines charged at another price than the ledger's", "example": 0}
+    )
+    ignored = fields.List(
+        fields.Nested(FieldErrorSchema), metadata={"description": "lines of products not sold here", "example": []}
+    )
 
 
 class CountSchema(Schema):
     """How many of a product were on the shelf."""
 
-    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS)
-    on_hand = WholeNumber(required=True, maximum=ON_HAND_MAX)
-    at = Instant(required=True, metadata={"description": "when it was counted"})
+    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS, metadata={"example": "1001"})
+    on_hand = WholeNumber(
+        required=True, maximum=ON_HAND_MAX, metadata={"description": "units on the shelf", "example": 24}
+    )
+    at = Instant(required=True, metadata={"description": "when it was counted", "example": "2026-03-02T15:30:00Z"})
 
 
 class CountsSchema(Schema):
     """A stock take, or a part of one."""
 
-    store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS)
+    store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS, metadata={"example": "101"})
     counts = fields.List(fields.Nested(CountSchema), required=True, validate=validate.Length(1, COUNTS_MAX))
 
 
 class CountsRecordedSchema(Schema):
     """What became of a stock take."""
 
-    accepted = fields.Integer()
-    superseded = fields.Integer(metadata={"description": "counts older than one we have of the same product"})
-    ignored = fields.List(fields.Nested(FieldErrorSchema), metadata={"description": "counts of products not sold here"})
+    accepted = fields.Integer(metadata={"description": "counts that changed or confirmed a level", "example": 1})
+    superseded = fields.Integer(
+        metadata={"description": "counts older than one we have of the same product", "example": 0}
+    )
+    ignored = fields.List(
+        fields.Nested(FieldErrorSchema), metadata={"description": "counts of products not sold here", "example": []}
+    )
 
 
 class ParityQuery(Schema):
     """How much of the past is wanted."""
 
-    limit = fields.Integer(load_default=BREACHES_MAX, validate=validate.Range(1, BREACHES_MAX))
+    limit = fields.Integer(
+        load_default=BREACHES_MAX,
+        validate=validate.Range(1, BREACHES_MAX),
+        metadata={"description": "how many breaches at most"},
+    )
 
 
 class BreachSchema(Schema):
     """A till charged something else than the ledger said at that time."""
 
-    kind = fields.String(validate=validate.OneOf(BREACH_KINDS))
-    store_ref = fields.String()
-    register = fields.String()
-    sku = fields.String()
-    charged = fields.Nested(MoneySchema)
+    kind = fields.String(
+        validate=validate.OneOf(BREACH_KINDS),
+        metadata={"description": "`price`: another one; `no_price`: the ledger had none"},
+    )
+    store_ref = fields.String(metadata={"example": "101"})
+    register = fields.String(metadata={"example": "lane-3"})
+    sku = fields.String(metadata={"example": "1001"})
+    charged = fields.Nested(MoneySchema, metadata={"example": {"amount": 359, "currency": "USD"}})
     ledger = fields.Nested(MoneySchema, allow_none=True, metadata={"description": "null: there was no price"})
-    at = Instant()
+    at = Instant(metadata={"description": "of the sale", "example": "2026-03-02T15:04:05Z"})
 
 
 class RegisterSchema(Schema):
     """How far a till has followed the prices."""
 
-    store_ref = fields.String()
-    register = fields.String()
-    version = fields.Integer(metadata={"description": "last acknowledged; 0: none yet"})
-    behind_by = fields.Integer(metadata={"description": "price changes of its zone since then"})
+    store_ref = fields.String(metadata={"example": "101"})
+    register = fields.String(metadata={"example": "lane-3"})
+    version = fields.Integer(metadata={"description": "last acknowledged; 0: none yet", "example": 1})
+    behind_by = fields.Integer(metadata={"description": "price changes of its zone since then", "example": 0})
     last_seen = Instant()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pickup.core.api import Blueprint, refuses, requires
+from pickup.core.api import Blueprint, requires
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
 from pickup.core.types import Money
@@ -28,16 +28,17 @@ blueprint = Blueprint("tills", __name__, url_prefix="/v1", description="What til
 
 @blueprint.get("/pos/prices")
 @requires("pos")
-@refuses(422)
 @blueprint.arguments(FeedQuery, location="query")
 @blueprint.response(200, FeedSchema)
 def follow_prices(query: dict[str, Any]) -> dict[str, Any]:
-    """Follow a store's prices: every change once, in the order of versions, also those that take effect later.
+    """Follow the prices of a store.
 
-    Begin without a cursor, then always go on from `next`, which is never null; an empty `data` means that you are up to
-    date. A product costs what its change with the latest `valid_from` that has begun says, and of two for the same
-    instant the greater `version`; but changes with a `zone` go before those without.
-    When a cursor is refused, forget the prices and begin again without one.
+    Every change comes once, in the order of versions, also those that take effect later. Begin without a cursor, then
+    always go on from `next`, which is never null; an empty `data` means that you are up to date.
+
+    A product costs what its change with the latest `valid_from` that has begun says, and of two for the same instant
+    the greater `version`; but changes with a `zone` go before those without. When a cursor is refused, forget the
+    prices and begin again without one.
     """
     changes, after = service.price_feed(query["store_ref"], query["after"], query["limit"])
     return {"data": [_present_change(price, sku) for price, sku in changes], "next": after}
@@ -45,17 +46,18 @@ def follow_prices(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post("/pos/prices/ack")
 @requires("pos")
-@refuses(400, 415, 422, 503)
 @blueprint.arguments(AcknowledgementSchema)
 @blueprint.response(204)
 def acknowledge_prices(body: dict[str, Any]) -> None:
-    """Say that a register charges by a version of the prices from now on. One older than before changes nothing."""
+    """Say by which prices a till charges.
+
+    The register charges by this version of the price ledger from now on. One older than before changes nothing.
+    """
     in_transaction(lambda: service.acknowledge(**body, now=utcnow()))
 
 
 @blueprint.post("/pos/sales")
 @requires("pos")
-@refuses(400, 415, 422, 503)
 @blueprint.arguments(SalesSchema)
 @blueprint.response(200, SalesRecordedSchema)
 def record_sales(body: dict[str, Any]) -> SalesRecorded:
@@ -72,7 +74,6 @@ def record_sales(body: dict[str, Any]) -> SalesRecorded:
 
 @blueprint.post("/pos/stock")
 @requires("pos")
-@refuses(400, 415, 422, 503)
 @blueprint.arguments(CountsSchema)
 @blueprint.response(200, CountsRecordedSchema)
 def take_stock(body: dict[str, Any]) -> CountsRecorded:
@@ -87,11 +88,13 @@ def take_stock(body: dict[str, Any]) -> CountsRecorded:
 
 @blueprint.get("/parity")
 @requires("pos", "admin")
-@refuses(422)
 @blueprint.arguments(ParityQuery, location="query")
 @blueprint.response(200, ParitySchema)
 def show_parity(query: dict[str, Any]) -> dict[str, Any]:
-    """Show whether tills charge what the ledger says: the latest breaches, newest first, and where each register is."""
+    """Show whether tills charge what the ledger says.
+
+    The latest breaches, newest first, and how far each register has followed the prices.
+    """
     breaches = queries.newest_breaches(query["limit"])
     return {"breaches": [_present_breach(*row) for row in breaches], "registers": queries.registers()}
 

@@ -10,6 +10,7 @@ import pytest
 
 from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import db, unit_of_work
+from pickup.core.pagination import encode_cursor
 from pickup.inventory import service as inventory
 from pickup.inventory.models import StockMovement
 from pickup.inventory.reconciliation import differences
@@ -155,8 +156,6 @@ class TestFeed:
         world.store("2", price_zone="west")
         after = self.feed(pos)["next"]
         elsewhere = pos.get("/v1/pos/prices", store_ref="2", after=after)
-        from pickup.core.pagination import encode_cursor
-
         ahead = pos.get("/v1/pos/prices", store_ref="1", after=encode_cursor("east", 999))
 
         for answer in (elsewhere, ahead):
@@ -283,7 +282,7 @@ class TestSales:
 
     def test_a_sale_takes_part_in_the_locks_of_orders(self, world: World, pos: ApiClient, store: Store):
         world.stock(store, world.product("B"), 10)
-        batches = [[sale(sku="A"), sale(sku="B")], [sale(sku="B"), sale(sku="A")]] * 4
+        batches = [[sale(sku=sku) for sku in skus] for skus in ("AB", "BA") * 4]
 
         at_once(*(lambda batch=batch: sell(pos, *batch) for batch in batches))
 
@@ -343,6 +342,13 @@ class TestSales:
 
         assert [error["pointer"] for error in answer.json["errors"]] == ["/sales/1/at"]
         assert sell(pos, batch[0])["accepted"] == 1
+
+    def test_too_many_lines_are_refused(self, pos: ApiClient, store: Store):
+        big = sale() | {"lines": sale()["lines"] * 5001}
+
+        answer = pos.post("/v1/pos/sales", {"store_ref": "1", "register": "r1", "sales": [big, big | {"id": "2"}]})
+
+        assert [error["pointer"] for error in answer.json["errors"]] == ["/sales"]
 
     def test_an_old_sale_is_no_problem(self, world: World, pos: ApiClient, store: Store):
         told = sell(pos, sale() | {"at": "0001-01-01T00:00:00Z"})
@@ -417,10 +423,9 @@ class TestStockTake:
 
     def test_sales_and_counts_at_once_leave_true_books(self, world: World, pos: ApiClient, store: Store, now: datetime):
         world.stock(store, world.product("B"), 10)
-        moment = now - timedelta(minutes=10)
+        late, moment = now - timedelta(minutes=15), now - timedelta(minutes=10)
         works: list[Callable[[], Any]] = []
         for number in range(4):
-            late = now - timedelta(minutes=15)
             works.append(lambda: sell(pos, sale(1, sku="B"), sale(1, sku="A"), sale(1, at=late)))
             works.append(lambda number=number: count(pos, 50, moment, "AB"[number % 2]))
 
@@ -511,8 +516,8 @@ class TestParity:
     ):
         world.store("2", price_zone="west")
         product = world.product("Z", price=None)
-        for zone in ("", "east", "east", "west", "north"):
-            world.price(product, 5, zone=zone, valid_from=now + timedelta(days=1))
+        for hours, zone in [(1, ""), (2, "east"), (2, "east"), (2, "west"), (2, "north")]:
+            world.price(product, 5, zone=zone, valid_from=now + timedelta(hours=hours))
         for store_ref, register, version in [("1", "a", 1), ("1", "b", 3), ("2", "a", 1), ("2", "c", 6)]:
             body = {"store_ref": store_ref, "register": register, "version": version}
             assert pos.post("/v1/pos/prices/ack", body).status_code == 204

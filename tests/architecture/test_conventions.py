@@ -60,7 +60,13 @@ def assigns_status(node: ast.AST) -> bool:
 
 
 def test_only_one_place_assigns_the_status_of_an_order():
-    places = [str(path) for path, tree in trees() if path.parts[:2] == ("pickup", "orders") for node in ast.walk(tree) if assigns_status(node)]
+    places = [
+        str(path)
+        for path, tree in trees()
+        if path.parts[:2] == ("pickup", "orders")
+        for node in ast.walk(tree)
+        if assigns_status(node)
+    ]
 
     assert places == ["pickup/orders/transitions.py"]
 
@@ -116,9 +122,7 @@ def is_nested(tree: ast.Module, node: ast.AST) -> bool:
         if isinstance(outer, ast.FunctionDef)
         for inner in ast.walk(outer)
     )
-    overrides = any(
-        node in outer.body for outer in ast.walk(tree) if isinstance(outer, ast.ClassDef) and outer.bases
-    )
+    overrides = any(node in outer.body for outer in ast.walk(tree) if isinstance(outer, ast.ClassDef) and outer.bases)
     return inside or overrides
 
 

@@ -49,7 +49,10 @@ def test_the_whole_way(world, shop, store, mailbox):
     assert db.session.query(Reservation).count() == 0
     assert differences() == []
     assert db.session.query(Payment).one().status == "captured"
-    assert [entry.kind for entry in db.session.query(PaymentEntry).order_by(PaymentEntry.id)] == ["authorisation", "capture"]
+    assert [entry.kind for entry in db.session.query(PaymentEntry).order_by(PaymentEntry.id)] == [
+        "authorisation",
+        "capture",
+    ]
     assert db.session.query(SandboxCharge).one().captured == 1077
     confirmed, ready, collected = mailbox.subjects()
     assert "ready by" in confirmed

@@ -1,8 +1,9 @@
 """The counter without a browser: who may sign in, whose orders they see, and what a code opens."""
 
 import re
-import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,19 +22,25 @@ WRONG = "QQQ-QQQ-QQQ"
 
 
 class Tablet:
-    """A browser without eyes: keeps cookies, and sends the token that the last page gave it."""
+    """A browser without eyes: keeps cookies, and sends the token that the last page gave it.
+
+    Each request runs in a context of its own, as on a server; within the test's, one would see what the last left in
+    `flask.g`.
+    """
 
     def __init__(self, app):
         self.client = app.test_client()
         self.token = ""
 
     def get(self, path, **options):
-        return self._read(self.client.get(path, headers=BROWSER, **options))
+        return self._read(Context().run(self.client.get, path, headers=BROWSER, **options))
 
     def post(self, path, address="127.0.0.1", **form):
         form = {"csrf_token": self.token} | form
-        answer = self.client.post(path, data=form, headers=BROWSER, environ_overrides={"REMOTE_ADDR": address})
-        return self._read(answer)
+        overrides = {"REMOTE_ADDR": address}
+        return self._read(
+            Context().run(self.client.post, path, data=form, headers=BROWSER, environ_overrides=overrides)
+        )
 
     def sign_in(self, store="1", pin="1234", **options):
         self.get("/staff/sign-in")
@@ -154,7 +161,7 @@ def test_pins_are_stored_as_argon2id(store):
 
 def test_sign_in_and_out(app, store):
     tablet = Tablet(app)
-    assert tablet.get("/staff").location == "/staff/sign-in"
+    assert tablet.get("/staff").location == tablet.get("/staff/").location == "/staff/sign-in"
     answer = tablet.sign_in()
     assert answer.location == "/staff"
     cookie = next(line for line in answer.headers.getlist("Set-Cookie") if line.startswith("pickup="))
@@ -298,7 +305,10 @@ def test_only_ones_own_store(app, world, reserved, make_ready):
     assert (world.order(reserved.id).status, world.order(ready.id).status) == ("reserved", "ready")
 
 
-@pytest.mark.parametrize("path", [f"/staff/orders/{uuid.uuid4()}", "/staff/orders/1", "/staff/nothing", "/staff/orders/"])
+@pytest.mark.parametrize(
+    "path",
+    ["/staff/orders/019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f", "/staff/orders/1", "/staff/nothing", "/staff/orders/"],
+)
 def test_what_is_not_there_is_a_page(tablet, path):
     answer = tablet.get(path)
     assert answer.status_code == 404
@@ -392,6 +402,16 @@ def test_browsers_get_pages_and_programs_get_problems(app, database):
     assert client.get("/nothing", headers=BROWSER).content_type.startswith("text/html")
     assert client.get("/nothing").content_type == "application/problem+json"
     assert client.get("/v1/nothing", headers=BROWSER).content_type == "application/problem+json"
+
+
+def test_without_a_database_a_page_asks_for_patience(services):
+    from pickup.app import create_app
+
+    app = create_app(replace(services, database_url="postgresql://127.0.0.1:1/none"))
+    answer = app.test_client().get("/p/a-token-that-nobody-has", headers=BROWSER)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert "One moment, please" in answer.text
 
 
 def test_the_start_page_says_where_everything_is(app, database):

@@ -9,18 +9,45 @@ from pickup.core.types import Money, minor_unit_digits
 
 @pytest.mark.parametrize(
     ("text", "currency", "amount"),
-    [("3.59", "USD", 359), ("3.5", "USD", 350), ("359", "JPY", 359), ("1.234", "KWD", 1234), ("0", "EUR", 0), ("1.230", "USD", 123)],
+    [
+        ("3.59", "USD", 359),
+        ("3.5", "USD", 350),
+        ("1.230", "USD", 123),
+        ("359", "JPY", 359),
+        ("1.234", "KWD", 1234),
+        ("0", "EUR", 0),
+    ],
 )
 def test_major_units_are_read_exactly(text: str, currency: str, amount: int):
     assert Money.from_major(text, currency) == Money(amount, currency)
 
 
+NO_PRICES = {
+    "USD": [
+        "3.599",
+        "-1",
+        "NaN",
+        "inf",
+        "",
+        "3,59",
+        "1e2",
+        "1_000",
+        "\u0661",
+        "9" * 17,
+        "1." + "0" * 36 + "1",
+        "1e999999999",
+    ],
+    "JPY": ["3.5"],
+    "XYZ": ["1"],
+    "XAU": ["1"],
+}
+
+
 @pytest.mark.parametrize(
-    ("text", "currency"),
-    [("3.599", "USD"), ("3.5", "JPY"), ("-1", "USD"), ("NaN", "USD"), ("inf", "USD"), ("", "USD"), ("3,59", "USD"), ("1", "XYZ"), ("1", "XAU"), ("1e2", "USD"), ("1_000", "USD"), ("١", "USD"), ("9" * 17, "USD"), ("1." + "0" * 36 + "1", "USD")],
+    ("currency", "text"), [(currency, text) for currency in NO_PRICES for text in NO_PRICES[currency]]
 )
 def test_what_is_no_price_is_refused(text: str, currency: str):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError):
         Money.from_major(text, currency)
 
 

@@ -10,6 +10,14 @@ const code = document.querySelector("#code");
 code?.addEventListener("focus", () => code.select());
 if (document.activeElement === code) code.select();
 
+const say = (words) => {
+  if (words) document.querySelector("#news").textContent = words;
+};
+
+// What is there when a page opens is not read out, what is added afterwards is.
+const happened = [...document.querySelectorAll(".handed-over h2, .toast")];
+setTimeout(() => say(happened.map((element) => element.textContent.replace(/\s+/g, " ").trim()).join(" ")), 300);
+
 for (const toast of document.querySelectorAll(".toast")) {
   setTimeout(() => toast.remove(), TOAST_MS);
 }
@@ -38,7 +46,7 @@ if (board) {
   };
 
   const show = (html) => {
-    if (html === shown) return;
+    if (html === shown || board.matches(":active")) return; // never away from under a finger
     const before = counts();
     const focused = board.contains(document.activeElement) ? document.activeElement.id : "";
     shown = html;
@@ -57,7 +65,7 @@ if (board) {
     const news = [];
     if (after.here > before.here) news.push("A customer is here.");
     if (after.orders > before.orders) news.push(`${after.orders - before.orders} new to pick.`);
-    if (news.length) document.querySelector("#news").textContent = news.join(" ");
+    say(news.join(" "));
   };
 
   const setStale = (stale) => {
