@@ -8,11 +8,14 @@ from pathlib import Path
 import redis
 from flask import Flask
 from flask_migrate import Migrate
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pickup import commands
 from pickup.config import ROOT, Settings
 from pickup.core import api, db, health, logging, metrics, pages, problems, signals
 from pickup.core import commands as core_commands
+from pickup.core.gauges import outbox_gauges
 from pickup.customer import views as customer_views
 from pickup.home import views as home_views
 from pickup.inventory import commands as inventory_commands
@@ -20,6 +23,7 @@ from pickup.inventory import views as inventory_views
 from pickup.notifications import service as notifications
 from pickup.notifications import views as notification_views
 from pickup.orders import views as order_views
+from pickup.orders.gauges import order_gauges
 from pickup.pricing import views as pricing_views
 from pickup.reference import views as reference_views
 from pickup.staff import commands as staff_commands
@@ -43,7 +47,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["settings"] = settings
     app.extensions["subscriptions"] = SUBSCRIPTIONS
-    app.extensions["redis"] = redis.Redis.from_url(settings.queue_url, socket_timeout=5, socket_connect_timeout=2)
+    app.extensions["redis"] = redis.Redis.from_url(
+        # What the web asks of Redis can wait or be done without: better a quick no than a slow one.
+        settings.queue_url,
+        socket_timeout=5,
+        socket_connect_timeout=2,
+        retry=Retry(NoBackoff(), 1),
+    )
     app.config.update(
         SECRET_KEY=settings.secret_key or _own_secret_key(settings.home),
         MAX_CONTENT_LENGTH=settings.request_body_max_bytes,
@@ -52,7 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app, settings)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     problems.init_app(app)
-    metrics.init_app(app, ())
+    metrics.init_app(app, (outbox_gauges, order_gauges))
     signals.init_app(app)
     directory.init_app(app)
     notifications.init_app(app, settings)

@@ -26,6 +26,8 @@ IntKey = Annotated[int, mapped_column(Identity(), primary_key=True)]
 
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
 ATTEMPTS_MAX = 3
+# A process that hangs in the midst of a transaction must not hold its locks for ever.
+IDLE_IN_TRANSACTION_SECONDS = 60
 
 
 class Base(DeclarativeBase):
@@ -54,7 +56,7 @@ db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": Fal
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Bind the database. The lock time-out is a session setting, so every statement of ours has it."""
+    """Bind the database. The time-outs are settings of the session, so every statement of ours has them."""
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.sqlalchemy_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_size": settings.database_pool_size,
@@ -63,7 +65,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         "pool_pre_ping": True,
         "connect_args": {
             "connect_timeout": 5,
-            "options": f"-c timezone=UTC -c lock_timeout={settings.database_lock_timeout_seconds}s",
+            "options": f"-c timezone=UTC -c lock_timeout={settings.database_lock_timeout_seconds}s"
+            f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s",
         },
     }
     db.init_app(app)

@@ -26,7 +26,7 @@ from tests.concurrency.together import at_once, until
 
 SKUS = "ABC"
 SHOPPERS = 3
-ORDERS_EACH = 25
+ORDERS_EACH = 18
 ANA = Actor("staff", "Ana")
 
 

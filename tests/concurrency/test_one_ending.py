@@ -1,10 +1,12 @@
 """An order ends once: handed over or called off, its money taken or given back, its goods gone or back on the shelf."""
 
+import threading
 from collections import Counter
 from functools import partial
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
@@ -133,6 +135,30 @@ def test_two_that_have_read_a_ready_order(world, ready_orders, monkeypatch, read
     all_try(world.app, order_id, AT_THE_COUNTER["two tablets hand over"])
 
     assert len(endings(order_id)) == ends
+
+
+def test_a_process_that_hangs_in_a_transaction_loses_its_locks(world, ready_orders):
+    (order_id,) = ready_orders(1)
+    it_hangs, it_may_go_on = threading.Event(), threading.Event()
+
+    def hang():
+        limit = db.session.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one()
+        assert limit != "0"
+        db.session.execute(text("SET idle_in_transaction_session_timeout = '200ms'"))  # so that the test need not wait
+        hand_over(order_id, ANA)
+        it_hangs.set()
+        it_may_go_on.wait()
+
+    def go_on():
+        it_hangs.wait()
+        try:
+            in_own_session(world.app, partial(cancel, order_id, THE_SHOP))()
+        finally:
+            it_may_go_on.set()
+
+    has_failed = refused(DBAPIError, in_own_session(world.app, hang))
+    assert at_once([has_failed, go_on]) == [True, None]
+    assert endings(order_id) == ["cancelled"]
 
 
 def test_the_clock_takes_nothing_back_that_is_being_handed_over(world, ready_orders):

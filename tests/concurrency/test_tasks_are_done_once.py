@@ -64,7 +64,7 @@ def test_while_the_queue_is_away_nothing_is_leased(world, shop, monkeypatch, job
     world.stock(world.store("1"), world.product("A"), 1)
     world.place(shop, {"A": 1})
     with monkeypatch.context() as outage:
-        outage.setitem(jobs.app.extensions, "redis", redis.Redis(unix_socket_path="/nowhere"))
+        outage.setitem(jobs.app.extensions, "redis", redis.Redis.from_url("unix:///nowhere"))
         with pytest.raises(redis.ConnectionError):
             relay_once()
 

@@ -13,7 +13,7 @@ from pickup.core.db import db, in_transaction
 
 Result = TypeVar("Result")
 POLL_SECONDS = 0.005
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 _LOCK_WAITERS = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
