@@ -10,9 +10,7 @@ from pickup.core.csv_columns import Column, lookup, optional, whole
 from pickup.core.csv_import import Plan
 from pickup.core.db import db
 from pickup.inventory.models import StockLevel, StockMovement
-
-# Far from what a shelf holds, and as far from what an integer column holds: sums stay within bounds, too.
-QUANTITY_MAX = 1_000_000_000
+from pickup.inventory.service import ON_HAND_MAX
 
 KEY = ("store_id", "product_id")
 COUNT = sa.literal("count")
@@ -26,7 +24,7 @@ def plan(store_ids: Mapping[str, int], product_ids: Mapping[str, int]) -> Plan:
         product_ids: the id of each SKU.
     """
     level = StockLevel.__table__.c
-    quantity = whole(0, QUANTITY_MAX)
+    quantity = whole(0, ON_HAND_MAX)
     columns = [
         Column(name="store_ref", staged_as="store_id", parse=lookup(store_ids, "store"), sql_type=level.store_id.type),
         Column(

@@ -5,6 +5,7 @@ from typing import Any, get_args
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from pickup.core.csv_columns import KEY_MAX_CHARACTERS
 from pickup.core.schemas import (
     EmailAddress,
     Instant,
@@ -24,7 +25,6 @@ from pickup.orders.routing import Verdict
 from pickup.payments.models import PAYMENT_STATUSES
 
 ITEMS_MAX = 1000
-SKU_MAX_LENGTH = 64
 PICKUP_WAYS = ("near", "postcode", "address", "store_ref")
 LOCALES = ("en", "es", "zh")
 
@@ -36,7 +36,7 @@ CANDIDATES = {"description": "every store looked at, nearest first, and why it w
 class ItemSchema(Schema):
     """So many of one product."""
 
-    sku = Text(required=True, max_length=SKU_MAX_LENGTH, metadata={"example": "1001"})
+    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS, metadata={"example": "1001"})
     quantity = WholeNumber(required=True, minimum=1, maximum=QUANTITY_MAX, metadata={"example": 2})
 
 
@@ -75,7 +75,7 @@ class WhereSchema(Schema):
     postcode = Text(max_length=16, metadata={"description": "the nearest store to a postcode, such as 72712"})
     country = Text(max_length=2, metadata={"description": "ISO 3166, such as US; goes with `postcode`"})
     address = Text(max_length=300, metadata={"description": "the nearest store to an address"})
-    store_ref = Text(max_length=64, metadata={"description": "this store and no other"})
+    store_ref = Text(max_length=KEY_MAX_CHARACTERS, metadata={"description": "this store and no other"})
 
     @ma.validates_schema
     def check_one_way(self, data: dict[str, Any], **_: Any) -> None:

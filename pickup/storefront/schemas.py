@@ -7,9 +7,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from pickup.core.csv_columns import KEY_MAX_CHARACTERS
 from pickup.core.schemas import Instant, MoneySchema, PageQuery, Schema, Text, page_of
 from pickup.orders.basket import QUANTITY_MAX, Item
-from pickup.orders.schemas import ITEMS_MAX, SKU_MAX_LENGTH
+from pickup.orders.schemas import ITEMS_MAX
 from pickup.stores.geocoding import Coordinates
 
 NEAREST_MAX = 50
@@ -36,7 +37,7 @@ class Items(fields.Field[list[Item]]):
         items = []
         for part in str(value).split(","):
             sku, _, quantity = part.rpartition(":")
-            if not 0 < len(sku) <= SKU_MAX_LENGTH or not (quantity.isascii() and quantity.isdigit()):
+            if not 0 < len(sku) <= KEY_MAX_CHARACTERS or not (quantity.isascii() and quantity.isdigit()):
                 raise ma.ValidationError("Must be SKU:QTY, several with commas.")
             if not 1 <= int(quantity[:9]) <= QUANTITY_MAX:
                 raise ma.ValidationError(f"A quantity is from 1 to {QUANTITY_MAX}.")
