@@ -16,7 +16,7 @@ run: .venv/installed-run ## Start the shop on http://127.0.0.1:8000 (PORT=8001 f
 	@exec $(BIN)/python -m pickup.dev.run
 
 test: .venv/installed-dev ## Run the tests (ARGS="-k handover -x" for some of them)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 bench: .venv/installed-dev ## Run the benchmarks: a table here, the figures in var/bench.json
 	@$(BIN)/python -m tests.benchmarks

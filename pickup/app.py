@@ -98,6 +98,7 @@ def _register_commands(app: Flask) -> None:
     for group in (
         commands.import_group,
         core_commands.client_group,
+        core_commands.outbox_group,
         inventory_commands.stock_group,
         staff_commands.staff_group,
     ):

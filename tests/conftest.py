@@ -5,9 +5,11 @@ a database of its own there and drops it at the end; nothing that was there befo
 database numbers from 15 down are emptied.)
 """
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,13 +30,20 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
-def worker_number() -> int:
-    """Which of the parallel test processes this is."""
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+def redis_number() -> Iterator[int]:
+    """A database of Redis that no other test process uses: the kernel gives the lock back, whatever becomes of us."""
+    folder = ROOT / "var" / "tests"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(15, -1, -1):
+        with (folder / f"redis-{number}.lock").open("w") as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield number
+            return
+    raise RuntimeError("sixteen test processes are running already")
 
 
 @pytest.fixture(scope="session")
-def services(worker_number: int) -> Iterator[Settings]:
+def services(redis_number: int) -> Iterator[Settings]:
     """Real servers, with a database of our own; the environment names them, for processes that a test starts."""
     outside = Settings.from_environment()
     settings = replace(outside, home=ROOT / "var" / "tests")
@@ -55,7 +64,7 @@ def services(worker_number: int) -> Iterator[Settings]:
         environment = {
             "PICKUP_SMTP_URL": catcher.start(),
             "DATABASE_URL": own_url,
-            "REDIS_URL": f"{settings.queue_url}{'?db=' if settings.uses_embedded_redis else '/'}{15 - worker_number}",
+            "REDIS_URL": f"{settings.queue_url}{'?db=' if settings.uses_embedded_redis else '/'}{redis_number}",
             "PICKUP_HOME": str(home),
         }
         before = {variable: os.environ.get(variable) for variable in environment}
@@ -74,7 +83,7 @@ def services(worker_number: int) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def app(services: Settings) -> Flask:
+def app(services: Settings) -> Iterator[Flask]:
     """The application on those servers, migrated."""
     from flask_migrate import upgrade
 
@@ -84,11 +93,8 @@ def app(services: Settings) -> Flask:
     made.config["TESTING"] = False  # faults are to be answered as in production
     with made.app_context():
         upgrade()
-        if os.environ.get("PICKUP_TEST_CREATE_ALL"):
-            from pickup.core.db import Base, db
-
-            Base.metadata.create_all(db.engine)
-    return made
+    yield made
+    made.extensions["order_waiters"].stop()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pickup.core import outbox
 from pickup.core.clock import utcnow
-from pickup.core.db import db, in_transaction, unit_of_work
+from pickup.core.db import BUSY_SQLSTATES, db, in_transaction, sqlstate, unit_of_work
 from pickup.core.logging import log
 from pickup.core.metrics import TASKS
 from pickup.payments.errors import GatewayUnreachable
@@ -40,6 +40,10 @@ def _run_batch(name: str, handler: Batch, task_ids: list[int]) -> None:
     except Exception as error:
         db.session.rollback()
         log.warning("batch_failed", tasks=len(task_ids), error=repr(error)[:500])
+        if isinstance(error, DBAPIError) and sqlstate(error) in BUSY_SQLSTATES:
+            # Not one task's fault: each alone would wait as long as all together did.
+            _postpone(task_ids, error)
+            return
         for task_id in task_ids:
             _guarded(name, [task_id], partial(_batch, handler, [task_id]))
 

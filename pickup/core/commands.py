@@ -1,9 +1,9 @@
-"""`flask client`: the programs that may call the API."""
+"""`flask client`: the programs that may call the API. `flask outbox`: what is still to be done."""
 
 import click
 from flask.cli import AppGroup
 
-from pickup.core import auth
+from pickup.core import auth, outbox
 from pickup.core.clock import utcnow
 from pickup.core.db import unit_of_work
 from pickup.core.errors import DomainError
@@ -33,3 +33,25 @@ def revoke(name: str) -> None:
     except DomainError as error:
         raise click.ClickException(error.detail) from None
     click.echo(f"revoked {count} key{'' if count == 1 else 's'} of {name}")
+
+
+outbox_group = AppGroup("outbox", help="What is still to be done.")
+
+
+@outbox_group.command("dead")
+def dead() -> None:
+    """List the tasks that failed for days and wait for a person; exit with 1 if there are any."""
+    with unit_of_work():
+        tasks = outbox.dead_tasks()
+    for task in tasks:
+        click.echo(f"{task.id} {task.handler} of {task.subject_id}, {task.attempts} attempts: {task.last_error}")
+    if tasks:
+        raise click.exceptions.Exit(1)
+
+
+@outbox_group.command("revive")
+def revive() -> None:
+    """Try every dead task again, from now on."""
+    with unit_of_work():
+        count = outbox.revive(now=utcnow())
+    click.echo(f"revived {count}")

@@ -25,6 +25,8 @@ BigKey = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 IntKey = Annotated[int, mapped_column(Identity(), primary_key=True)]
 
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
+# The database is busy, out of connections, or going down (PostgreSQL, appendix A); anything else is a fault of ours.
+BUSY_SQLSTATES = RETRYABLE_SQLSTATES | {"55P03", "57014", "53300", "57P01", "57P02", "57P03", "25P03"}
 ATTEMPTS_MAX = 3
 # A process that hangs in the midst of a transaction must not hold its locks for ever.
 IDLE_IN_TRANSACTION_SECONDS = 60

@@ -19,9 +19,10 @@ from pickup.core.db import db
 from pickup.core.logging import request_id
 from pickup.core.models import Event, OutboxTask
 
-ATTEMPTS_MAX = 12
+# Three days: a gateway or a mail server may be away over a weekend, and nothing that waits for it is given up.
+ATTEMPTS_MAX = 440
 BACKOFF_FIRST_SECONDS = 1
-BACKOFF_MAX_SECONDS = 3600
+BACKOFF_MAX_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,11 @@ def postpone(task_ids: Iterable[int], *, error: str, now: datetime) -> None:
         else:
             delay = min(BACKOFF_FIRST_SECONDS * 2 ** (task.attempts - 1), BACKOFF_MAX_SECONDS)
             task.due_at = now + timedelta(seconds=delay)
+
+
+def dead_tasks() -> Sequence[OutboxTask]:
+    """Tasks that wait for a person, oldest first."""
+    return db.session.scalars(select(OutboxTask).where(OutboxTask.dead_at.is_not(None)).order_by(OutboxTask.id)).all()
 
 
 def revive(*, now: datetime) -> int:

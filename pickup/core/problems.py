@@ -11,15 +11,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from pickup.core.db import db, sqlstate
+from pickup.core.db import BUSY_SQLSTATES, db, sqlstate
 from pickup.core.errors import DomainError, FieldError, InvalidFields, Unavailable
 from pickup.core.logging import log, request_id
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
-
-# SQLSTATE (PostgreSQL, appendix A) -> what to tell the caller. What is not here is a fault of ours.
-BUSY_SQLSTATES = frozenset({"55P03", "57014", "40001", "40P01", "53300", "57P01", "57P02", "57P03"})
 
 # The codes of refusals that come from HTTP itself rather than from a feature.
 HTTP_CODES = {

@@ -50,6 +50,7 @@ class Waiters:
         self._lock = threading.Lock()
         self._waiting: dict[str, set[threading.Event]] = defaultdict(set)
         self._listener: threading.Thread | None = None
+        self._stopping = threading.Event()
 
     def wait_until(self, subject: uuid.UUID, decided: Callable[[], bool], *, seconds: float) -> bool:
         """Wait until `decided()` holds, looking at every hint and twice a second; False when the time is up."""
@@ -72,6 +73,12 @@ class Waiters:
                 if not self._waiting[subject.hex]:
                     del self._waiting[subject.hex]
 
+    def stop(self) -> None:
+        """End the listener, before the world around it goes."""
+        self._stopping.set()
+        if self._listener is not None:
+            self._listener.join(2 * LISTENER_TIMEOUT_SECONDS)
+
     def _keep_listening(self) -> None:
         if self._listener is None or not self._listener.is_alive():
             self._listener = threading.Thread(target=self._listen, name="signals", daemon=True)
@@ -81,7 +88,7 @@ class Waiters:
         try:
             with self._client.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
                 subscription.subscribe(self._channel)
-                while True:
+                while not self._stopping.is_set():
                     message = subscription.get_message(timeout=LISTENER_TIMEOUT_SECONDS)
                     if message:
                         self._wake(message["data"].decode().split())

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import current_app
 
+from pickup.core.db import db
 from pickup.core.errors import InvalidFields, Unavailable
 from pickup.orders.quoting import Pickup
 from pickup.stores.geocoding import Coordinates, GeocoderUnavailable, Geocoding, PlaceNotFound
@@ -30,6 +31,7 @@ def locate(where: Mapping[str, Any], *, prefix: str) -> Coordinates:
     Raises:
         InvalidFields, Unavailable: as above.
     """
+    db.session.rollback()  # so far it has only read, and a geocoder is not asked inside a transaction
     geocoding: Geocoding = current_app.extensions["geocoding"]
     field = "postcode" if "postcode" in where else "address"
     try:

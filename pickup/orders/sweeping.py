@@ -9,6 +9,7 @@ from sqlalchemy import select
 from pickup.config import Settings
 from pickup.core import idempotency
 from pickup.core.db import db, in_transaction
+from pickup.core.logging import log
 from pickup.core.types import SYSTEM
 from pickup.orders import checkout, queries, service
 from pickup.orders.models import Order
@@ -22,12 +23,16 @@ AT_ONCE = 200
 
 def resolve_pending_payments(now: datetime) -> int:
     """Go on with payments whose outcome nobody knows: asked with the same key, the gateway charges nothing twice."""
-    pending = payments.pending_since(now - IN_FLIGHT)
+    order_ids = [payment.order_id for payment in payments.pending_since(now - IN_FLIGHT, limit=AT_ONCE)]
     db.session.commit()
-    for payment in pending:
-        outcome = checkout.ask_gateway(payment.order_id)
-        in_transaction(partial(checkout.settle_order, payment.order_id, outcome, now=now))
-    return len(pending)
+    for order_id in order_ids:
+        try:
+            outcome = checkout.ask_gateway(order_id)
+            in_transaction(partial(checkout.settle_order, order_id, outcome, now=now))
+        except Exception as error:  # whatever is wrong with one must not hold up those behind it
+            db.session.rollback()
+            log.error("payment_not_resolved", order_id=str(order_id), exc_info=error)
+    return len(order_ids)
 
 
 def cancel_unpaid_orders(now: datetime) -> int:

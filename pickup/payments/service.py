@@ -129,11 +129,14 @@ def payment_of(order_id: uuid.UUID) -> Payment:
     ).one()
 
 
-def pending_since(limit: datetime) -> list[Payment]:
-    """Payments whose outcome has been unknown since before `limit`: somebody died, or the gateway was silent."""
+def pending_since(since: datetime, *, limit: int) -> list[Payment]:
+    """Payments whose outcome has been unknown since before then: somebody died, or the gateway was silent."""
     return list(
         db.session.scalars(
-            select(Payment).where(Payment.status == "pending", Payment.created_at < limit).order_by(Payment.created_at)
+            select(Payment)
+            .where(Payment.status == "pending", Payment.created_at < since)
+            .order_by(Payment.created_at)
+            .limit(limit)
         )
     )
 

@@ -6,7 +6,6 @@ from flask import Response, jsonify
 
 from pickup.core.api import Blueprint, refuses, requires
 from pickup.core.clock import utcnow
-from pickup.core.db import db
 from pickup.core.errors import NotFound
 from pickup.core.pagination import decode_cursor, encode_cursor
 from pickup.orders.basket import Item
@@ -47,7 +46,6 @@ def list_stores(query: dict[str, Any]) -> dict[str, Any]:
     are ordered by `ref`. With `items`, each store also says whether all of the basket is on its shelf, and by when it
     could be collected there.
     """
-    db.session.rollback()  # a geocoder is not asked inside a transaction
     near = query.get("near")
     stores = service.near_stores(
         locate(query, prefix="") if near is None else near,
@@ -99,7 +97,6 @@ def make_quote(body: dict[str, Any]) -> Response:
     Says where the basket can be collected, when, and what it costs there: what an order placed now would be. Reserves
     nothing. Send the `total` along as `expected_total` of the order to be sure that the customer pays what they saw.
     """
-    db.session.rollback()
     pickup = read_pickup(body["pickup"])
     # Plain JSON already: as such it also travels inside a problem document.
     return jsonify(present_quote(quote([Item(**item) for item in body["items"]], pickup, now=utcnow())))

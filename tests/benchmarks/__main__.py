@@ -17,9 +17,10 @@ import psutil
 
 from pickup.config import ROOT
 from pickup.stores.nearest import NearestIndex, Place
-from tests.benchmarks.instance import Instance, cpu_of
+from tests.benchmarks.instance import command, cpu_of, load, running, spent, with_children
 from tests.benchmarks.load import Result, baskets, fire
 from tests.benchmarks.reference import TABLES
+from tests.system import System
 
 STORES, SKUS, CLIENTS = 2000, 100, 8
 ORDERS = int(os.environ.get("BENCH_ORDERS", "2000"))
@@ -91,29 +92,30 @@ def per_call(work: Callable[[], object], calls: int = 300) -> float:
 
 def orders() -> list[Figure]:
     """Orders taken and reserved by the whole system, beside the bare endpoint on the same database."""
-    with tempfile.TemporaryDirectory(prefix="pickup-bench-") as folder, Instance(Path(folder)) as system:
+    with tempfile.TemporaryDirectory(prefix="pickup-bench-") as folder, running(Path(folder) / "home") as system:
         stores, skus = grid(STORES), [f"SKU-{number:03}" for number in range(SKUS)]
-        system.load(
+        load(
+            system,
             "stores",
             STORE_COLUMNS,
             [(ref, f"Store {ref}", "", "", "", "", "US", lat, lon, "", "America/Chicago") for ref, lat, lon in stores],
         )
-        system.load("products", ["sku", "name"], [(sku, f"Product {sku}") for sku in skus])
-        system.load("prices", ["sku", "currency", "amount"], [(sku, "USD", "4.99") for sku in skus])
+        load(system, "products", ["sku", "name"], [(sku, f"Product {sku}") for sku in skus])
+        load(system, "prices", ["sku", "currency", "amount"], [(sku, "USD", "4.99") for sku in skus])
         rows = [(ref, sku, 100_000) for ref, _, _ in stores for sku in skus]
-        import_seconds = system.load("stock", ["store_ref", "sku", "on_hand"], rows)
-        key = system.flask("client", "create", "bench", "--scope", "shop")
-        system.query("VACUUM ANALYZE")
+        import_seconds = load(system, "stock", ["store_ref", "sku", "on_hand"], rows)
+        key = command(system, "client", "create", "bench", "--scope", "shop")
+        system.execute("VACUUM ANALYZE")
         points = [(lat, lon) for _, lat, lon in stores]
         bodies = baskets(ORDERS, skus, points, lines=3)
         fire(system.port, "/v1/orders", bodies[:200], clients=CLIENTS, key=key)
         settled(system)
         reference, reference_cpu = run_reference(system, bodies, skus)
-        before, started = system.spent(), time.perf_counter()
+        before, started = spent(system), time.perf_counter()
         ours = fire(system.port, "/v1/orders", bodies, clients=CLIENTS, key=key)
         settled(system)
         seconds = time.perf_counter() - started
-        after = system.spent()
+        after = spent(system)
         latency = decision_latency(system, bodies[:200], key)
     return [
         Figure("stock rows imported", len(rows) / import_seconds, "rows/s"),
@@ -134,33 +136,33 @@ def orders() -> list[Figure]:
     ]
 
 
-def settled(system: Instance) -> None:
+def settled(system: System) -> None:
     """Wait until every order is decided."""
     deadline = time.monotonic() + DECIDED_SECONDS_MAX
-    while system.query("SELECT count(*) FROM orders WHERE status IN ('awaiting_payment', 'placed')"):
+    while system.select("SELECT FROM orders WHERE status IN ('awaiting_payment', 'placed') LIMIT 1"):
         if time.monotonic() > deadline:
             raise RuntimeError("orders stay undecided")
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
-def run_reference(system: Instance, bodies: list[bytes], skus: list[str]) -> tuple[Result, float]:
+def run_reference(system: System, bodies: list[bytes], skus: list[str]) -> tuple[Result, float]:
     """The bare endpoint under the same web server, on the same database, with the same load."""
-    system.query(TABLES)
+    system.execute(TABLES)
     values = ", ".join(f"('{sku}', 499, 1000000, 0)" for sku in skus)
-    system.query(f"INSERT INTO reference_stock VALUES {values}")
+    system.execute(f"INSERT INTO reference_stock VALUES {values}")
     port = system.port + 1
     server = f"gunicorn tests.benchmarks.reference:app --bind 127.0.0.1:{port} --worker-class gthread --workers 2"
     web = subprocess.Popen(
         [sys.executable, "-m", *server.split(), "--threads", "16", "--log-level", "error", "--no-control-socket"],
         cwd=ROOT,
-        env=system.environment | {"REFERENCE_DATABASE_URL": system.database_url},
+        env=os.environ | {"REFERENCE_DATABASE_URL": system.database_url},
     )
     try:
         time.sleep(2)
         fire(port, "/reference", bodies[:200], clients=CLIENTS)
-        before = system.spent().cpu_seconds + web_cpu(web)
+        before = spent(system).cpu_seconds + web_cpu(web)
         result = fire(port, "/reference", bodies, clients=CLIENTS)
-        return result, system.spent().cpu_seconds + web_cpu(web) - before
+        return result, spent(system).cpu_seconds + web_cpu(web) - before
     finally:
         web.terminate()
         web.wait()
@@ -168,11 +170,10 @@ def run_reference(system: Instance, bodies: list[bytes], skus: list[str]) -> tup
 
 def web_cpu(web: subprocess.Popen[bytes]) -> float:
     """Seconds of CPU of the reference's web server."""
-    process = psutil.Process(web.pid)
-    return sum(cpu_of(each) for each in (process, *process.children(recursive=True)))
+    return sum(cpu_of(process) for process in with_children(psutil.Process(web.pid)))
 
 
-def decision_latency(system: Instance, bodies: list[bytes], key: str) -> Result:
+def decision_latency(system: System, bodies: list[bytes], key: str) -> Result:
     """One client that waits for each decision."""
     return fire(system.port, "/v1/orders", bodies, clients=1, key=key, wait=10)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos.system import Answer, System, until
+from tests.system import Answer, System, until
 
 WORTH_A_REPETITION = frozenset({0, 503})
 PATIENCE_SECONDS = 120.0

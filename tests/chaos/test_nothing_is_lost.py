@@ -13,7 +13,7 @@ import pytest
 from psutil import Process
 
 from tests.chaos.good_shop import SKUS, STORES, GoodShop
-from tests.chaos.system import System, kill, until
+from tests.system import System, kill, until
 
 pytestmark = pytest.mark.timeout(420)
 

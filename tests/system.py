@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psutil
 import psycopg
@@ -131,8 +131,18 @@ class System:
 
     def select(self, query: str) -> list[tuple[Any, ...]]:
         """Ask its database."""
-        with psycopg.connect(self._settings.sqlalchemy_url.replace("+psycopg", ""), autocommit=True) as connection:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(query).fetchall()
+
+    def execute(self, statement: LiteralString) -> None:
+        """Tell its database."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(statement)
+
+    @property
+    def database_url(self) -> str:
+        """Its database, as psycopg names it."""
+        return self._settings.sqlalchemy_url.replace("+psycopg", "")
 
     @contextmanager
     def queue(self) -> Iterator[redis.Redis]:
