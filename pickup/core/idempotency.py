@@ -16,7 +16,7 @@ from flask import Response, request
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from pickup.core.db import db
+from pickup.core.db import db, table_of
 from pickup.core.errors import DomainError, InvalidFields, Kind
 from pickup.core.models import IdempotencyKey
 
@@ -89,8 +89,9 @@ def claim(attempt: Attempt, subject_id: uuid.UUID, *, now: datetime) -> bool:
 
     Waits while another transaction is about to take the same key, so the answer is sure.
     """
+    keys = table_of(IdempotencyKey)
     taken = db.session.execute(
-        insert(IdempotencyKey)
+        insert(keys)
         .values(
             client_id=attempt.client_id,
             key=attempt.key,
@@ -99,7 +100,7 @@ def claim(attempt: Attempt, subject_id: uuid.UUID, *, now: datetime) -> bool:
             claimed_at=now,
         )
         .on_conflict_do_nothing()
-        .returning(IdempotencyKey.key)
+        .returning(keys.c.key)
     )
     return taken.one_or_none() is not None
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete
 from sqlalchemy.dialects.postgresql import insert
 
-from pickup.core.db import db
+from pickup.core.db import db, table_of
 from pickup.inventory.allocation import Demand, Key, allocate
 from pickup.inventory.models import MovementKind, Reservation, StockLevel, StockMovement
 from pickup.inventory.queries import lock_stock_levels, physical_changes_after
@@ -51,7 +51,7 @@ def reserve(demands: Sequence[Demand[uuid.UUID]], *, now: datetime) -> set[uuid.
     for row in rows:
         levels[row["store_id"], row["product_id"]].reserved += row["quantity"]
     if rows:
-        db.session.execute(insert(Reservation), [row | {"reserved_at": now} for row in rows])
+        db.session.execute(insert(table_of(Reservation)), [row | {"reserved_at": now} for row in rows])
         _record("reservation", rows, on_hand=0, reserved=+1, now=now)
     return {demand.owner for demand in met}
 
@@ -97,7 +97,7 @@ def _lift_to_zero(levels: Mapping[Key, StockLevel], *, now: datetime) -> None:
 
 def _record(kind: MovementKind, rows: Sequence[dict[str, Any]], *, on_hand: int, reserved: int, now: datetime) -> None:
     db.session.execute(
-        insert(StockMovement),
+        insert(table_of(StockMovement)),
         [
             {
                 "store_id": row["store_id"],

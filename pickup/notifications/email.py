@@ -1,6 +1,7 @@
 """E-mail over SMTP."""
 
 import smtplib
+import socket
 import ssl
 import uuid
 from email.message import EmailMessage
@@ -20,6 +21,8 @@ class EmailChannel:
     def __init__(self, settings: Settings) -> None:
         self._url = urlsplit(settings.smtp_url or "smtp://127.0.0.1:25")
         self._sender = settings.mail_from
+        # smtplib would ask the name server for it with each mail.
+        self._hostname = socket.gethostname()
 
     def send(self, message: Message, inline_images: dict[str, bytes]) -> None:
         """Hand the message to the server.
@@ -41,8 +44,8 @@ class EmailChannel:
         host, port = self._url.hostname or "127.0.0.1", self._url.port or DEFAULT_PORTS[self._url.scheme]
         context = ssl.create_default_context()
         if self._url.scheme == "smtps":
-            return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
-        server = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
+            return smtplib.SMTP_SSL(host, port, self._hostname, timeout=TIMEOUT_SECONDS, context=context)
+        server = smtplib.SMTP(host, port, self._hostname, timeout=TIMEOUT_SECONDS)
         server.ehlo()
         if server.has_extn("starttls"):
             server.starttls(context=context)

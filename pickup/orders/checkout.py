@@ -17,7 +17,7 @@ from datetime import datetime
 from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core import idempotency
-from pickup.core.db import db
+from pickup.core.db import db, table_of
 from pickup.core.types import Actor, Money, new_id
 from pickup.orders import queries
 from pickup.orders.basket import Item
@@ -107,7 +107,7 @@ def _insert_order(
 ) -> None:
     near, collector = wanted.pickup.near, wanted.collector
     db.session.execute(
-        insert(Order).values(
+        insert(table_of(Order)).values(
             id=order_id,
             client_id=client_id,
             status=INITIAL,
@@ -134,7 +134,7 @@ def _insert_order(
         )
     )
     db.session.execute(
-        insert(OrderLine),
+        insert(table_of(OrderLine)),
         [
             {
                 "order_id": order_id,
@@ -148,7 +148,7 @@ def _insert_order(
         ],
     )
     db.session.execute(
-        insert(OrderHistory).values(
+        insert(table_of(OrderHistory)).values(
             order_id=order_id,
             at=now,
             action="place",

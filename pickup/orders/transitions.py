@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core import outbox
-from pickup.core.db import db
+from pickup.core.db import db, table_of
 from pickup.core.types import Actor
 from pickup.inventory import service as inventory
 from pickup.orders.errors import ActionNotAllowed
@@ -82,7 +82,7 @@ def _write_history(orders: Sequence[Order], row: Transition, actor: Actor, now: 
         for order in orders
     ]
     if steps:
-        db.session.execute(insert(OrderHistory), steps)
+        db.session.execute(insert(table_of(OrderHistory)), steps)
 
 
 def _event_data(order: Order) -> dict[str, str | int | None]:

@@ -8,7 +8,7 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core import outbox
-from pickup.core.db import db
+from pickup.core.db import db, table_of
 from pickup.core.errors import InvalidFields
 from pickup.core.types import Money, new_id
 from pickup.payments.errors import GatewayUnreachable
@@ -56,7 +56,7 @@ def open_payment(order_id: uuid.UUID, method: str, token: str, total: Money, *, 
     """Write down that the money is about to be asked for; the id is the gateway's idempotency key."""
     payment_id = new_id()
     db.session.execute(
-        insert(Payment).values(
+        insert(table_of(Payment)).values(
             id=payment_id,
             order_id=order_id,
             method=method,
@@ -116,7 +116,7 @@ def record_outcome(order_id: uuid.UUID, outcome: Outcome, *, now: datetime) -> b
         return False
     if outcome.status in LEDGER:
         entry = {"payment_id": changed.id, "kind": LEDGER[outcome.status], "amount": changed.amount, "at": now}
-        db.session.execute(insert(PaymentEntry).values(**entry))
+        db.session.execute(insert(table_of(PaymentEntry)).values(**entry))
     if outcome.status in EVENTS:
         outbox.emit(EVENTS[outcome.status], {order_id: {"amount": changed.amount}}, at=now)
     return True
