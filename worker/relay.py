@@ -24,8 +24,9 @@ from worker.app import app
 from worker.handlers import HANDLERS
 
 LEASED_AT_ONCE = 1000
-# The pause grows from the first to the second while nothing happens: quick under load, quiet in the night.
-PAUSE_MIN_SECONDS = 0.005
+# The pause grows from the first to the second while nothing happens: under load many tasks make one job, and the night
+# is quiet.
+PAUSE_MIN_SECONDS = 0.02
 PAUSE_MAX_SECONDS = 0.1
 PAUSE_AFTER_FAULT_SECONDS = 1.0
 JOB_TIMEOUT_SECONDS = 120

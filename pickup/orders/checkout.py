@@ -30,6 +30,7 @@ from pickup.orders.quoting import Pickup, Quote, quote
 from pickup.orders.transitions import advance
 from pickup.payments import service as payments
 from pickup.payments.gateway import Outcome
+from pickup.payments.models import Payment
 
 GATEWAY = Actor("gateway")
 PAGE_TOKEN_BYTES = 24
@@ -58,8 +59,8 @@ class NewOrder:
     expected_total: Money | None
 
 
-def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, now: datetime) -> uuid.UUID:
-    """Write the order and the intention to ask for the money.
+def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, now: datetime) -> Payment:
+    """Write the order and the intention to ask for the money, which is returned.
 
     Raises:
         InvalidFields, OutOfStock, PriceChanged: the order cannot be; nothing is written.
@@ -73,19 +74,16 @@ def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, 
     if not idempotency.claim(attempt, order_id, now=now):
         raise idempotency.RequestInProgress("Wait a moment and repeat the request.", retry_after_seconds=1)
     _insert_order(order_id, attempt.client_id, wanted, offer, actor, now)
-    payments.open_payment(order_id, wanted.payment_method, wanted.payment_token, offer.total, now=now)
-    return order_id
+    return payments.open_payment(order_id, wanted.payment_method, wanted.payment_token, offer.total, now=now)
 
 
-def ask_gateway(order_id: uuid.UUID) -> Outcome | None:
-    """Ask the gateway to hold the money of an order. Ends the present transaction first: nothing is locked meanwhile.
+def ask_gateway(payment: Payment) -> Outcome | None:
+    """Ask the gateway to hold the money. Outside of any transaction: nothing is locked meanwhile.
 
     Returns:
         The outcome, or None where there is none to put into effect: it is known already, or nobody can tell yet and
         the sweeper is going to ask again.
     """
-    payment = payments.payment_of(order_id)
-    db.session.commit()
     return payments.authorise(payment) if payment.status == "pending" else None
 
 

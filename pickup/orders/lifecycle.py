@@ -20,7 +20,9 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 INITIAL: Status = "awaiting_payment"
-# In these the reservation is not decided yet: `Prefer: wait` waits for the next.
+# A worker is about to decide: this is what `Prefer: wait` waits for. It does not wait for a customer who has to pay.
+BEING_DECIDED: Status = "placed"
+# In these the reservation is not decided yet.
 UNDECIDED: frozenset[Status] = frozenset({"awaiting_payment", "placed"})
 FINAL: frozenset[Status] = frozenset({"collected", "cancelled", "expired"})
 OPEN_AT_STORE: tuple[Status, ...] = ("reserved", "picking", "ready")

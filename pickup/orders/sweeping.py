@@ -23,16 +23,16 @@ AT_ONCE = 200
 
 def resolve_pending_payments(now: datetime) -> int:
     """Go on with payments whose outcome nobody knows: asked with the same key, the gateway charges nothing twice."""
-    order_ids = [payment.order_id for payment in payments.pending_since(now - IN_FLIGHT, limit=AT_ONCE)]
+    pending = payments.pending_since(now - IN_FLIGHT, limit=AT_ONCE)
     db.session.commit()
-    for order_id in order_ids:
+    for payment in pending:
         try:
-            outcome = checkout.ask_gateway(order_id)
-            in_transaction(partial(checkout.settle_order, order_id, outcome, now=now))
+            outcome = checkout.ask_gateway(payment)
+            in_transaction(partial(checkout.settle_order, payment.order_id, outcome, now=now))
         except Exception as error:  # whatever is wrong with one must not hold up those behind it
             db.session.rollback()
-            log.error("payment_not_resolved", order_id=str(order_id), exc_info=error)
-    return len(order_ids)
+            log.error("payment_not_resolved", order_id=str(payment.order_id), exc_info=error)
+    return len(pending)
 
 
 def cancel_unpaid_orders(now: datetime) -> int:

@@ -18,7 +18,7 @@ from pickup.orders import checkout, queries, service
 from pickup.orders.basket import Item
 from pickup.orders.checkout import NewOrder, Person
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, OutOfStock, PriceChanged
-from pickup.orders.lifecycle import UNDECIDED
+from pickup.orders.lifecycle import BEING_DECIDED
 from pickup.orders.models import Order
 from pickup.orders.places import read_pickup
 from pickup.orders.presenting import present_order
@@ -97,13 +97,13 @@ def place_order(body: dict[str, Any]) -> Response:
     earlier = idempotency.earlier(attempt, now=now)
     if earlier is None:
         wanted = _read_order(body)
-        order_id = in_transaction(lambda: checkout.open_order(wanted, attempt, caller.actor, now=now))
+        payment = in_transaction(lambda: checkout.open_order(wanted, attempt, caller.actor, now=now))
     elif earlier.answer is not None:
         return earlier.answer
     else:
+        payment = payment_of(earlier.subject_id)
         db.session.commit()  # the claim of a request that died is ours now
-        order_id = earlier.subject_id
-    outcome = checkout.ask_gateway(order_id)
+    order_id, outcome = payment.order_id, checkout.ask_gateway(payment)
     seconds = wait_preference(WAIT_MAX_SECONDS)
     if seconds:
         in_transaction(lambda: checkout.settle_order(order_id, outcome, now=now))
@@ -222,7 +222,7 @@ def _wait_for_decision(order_id: uuid.UUID, seconds: int) -> None:
     def decided() -> bool:
         status = queries.status_of(order_id)
         db.session.rollback()  # gives the connection back while this thread sleeps
-        return status not in UNDECIDED
+        return status != BEING_DECIDED
 
     waiters.wait_until(order_id, decided, seconds=seconds)
 

@@ -52,22 +52,20 @@ def check_method(method: str, token: str) -> None:
         raise InvalidFields.at("/payment/token", refusal)
 
 
-def open_payment(order_id: uuid.UUID, method: str, token: str, total: Money, *, now: datetime) -> uuid.UUID:
+def open_payment(order_id: uuid.UUID, method: str, token: str, total: Money, *, now: datetime) -> Payment:
     """Write down that the money is about to be asked for; the id is the gateway's idempotency key."""
-    payment_id = new_id()
-    db.session.execute(
-        insert(table_of(Payment)).values(
-            id=payment_id,
-            order_id=order_id,
-            method=method,
-            token=token,
-            status="pending",
-            amount=total.amount,
-            currency=total.currency,
-            created_at=now,
-        )
-    )
-    return payment_id
+    values = {
+        "id": new_id(),
+        "order_id": order_id,
+        "method": method,
+        "token": token,
+        "status": "pending",
+        "amount": total.amount,
+        "currency": total.currency,
+        "created_at": now,
+    }
+    db.session.execute(insert(table_of(Payment)).values(**values))
+    return Payment(**values)
 
 
 def authorise(payment: Payment) -> Outcome | None:

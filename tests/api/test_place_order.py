@@ -215,3 +215,13 @@ def test_the_history_tells_the_steps(world: World, shop: ApiClient, store):
         ("pay", "awaiting_payment", "placed"),
         ("reserve", "placed", "reserved"),
     ]
+
+
+def test_nobody_waits_for_a_customer_who_has_yet_to_pay(world: World, shop: ApiClient, store, monkeypatch):
+    looks = []
+    monkeypatch.setattr("pickup.orders.queries.status_of", lambda order_id: looks.append(1) or "awaiting_payment")
+
+    answer = shop.order(world.order_body({"A": 1}, token="tok_needs_action"), wait=10)
+
+    assert answer.json["status"] == "awaiting_payment"
+    assert len(looks) == 1
