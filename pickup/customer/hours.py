@@ -1,6 +1,6 @@
 """A store's opening hours as a customer reads them: the coming week, a line a day. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -21,14 +21,22 @@ class Day:
     hours: str
 
 
-def coming_days(opening_hours: str, timezone: str, country: str, *, now: datetime) -> list[Day]:
-    """Today and the six days after it, by the store's own calendar."""
+def coming_days(
+    opening_hours: str,
+    timezone: str,
+    country: str,
+    special_days: Mapping[date, str] | None = None,
+    *,
+    now: datetime,
+) -> list[Day]:
+    """Today and the six days after it, by the store's own calendar; special days go before the regular hours."""
     zone = ZoneInfo(timezone)
     today = now.astimezone(zone).date()
     # A day earlier, so that a night that runs on into today is known to be yesterday's.
     start = datetime.combine(today - DAY, time.min, zone)
     end = datetime.combine(today + DAYS_SHOWN * DAY, time.min, zone)
-    openings = OpeningHours(opening_hours, timezone, country=country).open_intervals(start, end + DAY)
+    store_hours = OpeningHours(opening_hours, timezone, country=country, special_days=special_days)
+    openings = store_hours.open_intervals(start, end + DAY)
     spans = [(opens.astimezone(zone), closes.astimezone(zone)) for opens, closes in openings]
     days = [today + number * DAY for number in range(DAYS_SHOWN)]
     return [Day(day, _hours_of(day, spans, zone)) for day in days]

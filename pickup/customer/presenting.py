@@ -9,6 +9,7 @@ from pickup.core.pages import local, money
 from pickup.customer.hours import Day, coming_days
 from pickup.orders.lifecycle import FINAL, OPEN_AT_STORE, actions_from
 from pickup.orders.models import Order
+from pickup.stores.directory import fresh_directory
 
 NO_CHARGE = "You pay nothing. If money was already set aside or taken, it goes back to you."
 
@@ -87,6 +88,7 @@ def present_page(order: Order, *, now: datetime) -> Page:
     """The page of an order that has its lines, products and store loaded."""
     headline, explanation = HEADLINES.get(order.status) or CANCELLATIONS[order.reason or "customer"]
     store, is_ready = order.store, order.status == "ready"
+    special_days = fresh_directory().by_id[store.id].special_days
     return Page(
         number=order.number,
         status=order.status,
@@ -104,7 +106,7 @@ def present_page(order: Order, *, now: datetime) -> Page:
         can_cancel="cancel" in actions_from(order.status, "customer"),
         arrived_at=local(order.arrived_at, store.timezone, "HH:mm") if order.arrived_at else None,
         arrival_note=order.arrival_note,
-        hours=coming_days(store.opening_hours, store.timezone, store.country, now=now),
+        hours=coming_days(store.opening_hours, store.timezone, store.country, special_days, now=now),
         directions_url=f"https://www.openstreetmap.org/directions?to={store.lat},{store.lon}",
         lines=[
             Line(line.quantity, line.product.name, money(line.unit_amount * line.quantity, order.currency))

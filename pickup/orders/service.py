@@ -12,7 +12,7 @@ from pickup.orders.lifecycle import FINAL, Reason
 from pickup.orders.models import Order
 from pickup.orders.promising import hold_until_at
 from pickup.orders.transitions import advance
-from pickup.stores.directory import directory
+from pickup.stores.directory import fresh_directory
 
 
 def cancel(order: Order, *, actor: Actor, reason: Reason, now: datetime, note: str | None = None) -> None:
@@ -50,7 +50,7 @@ def start_picking(order: Order, *, actor: Actor, now: datetime) -> None:
 
 def mark_ready(order: Order, *, actor: Actor, now: datetime) -> None:
     """The goods stand ready; from now on they are held for the customer."""
-    order.hold_until = hold_until_at(directory().by_id[order.store_id], now)
+    order.hold_until = hold_until_at(fresh_directory().by_id[order.store_id], now)
     advance([order], "mark_ready", actor=actor, now=now)
 
 

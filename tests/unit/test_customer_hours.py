@@ -1,6 +1,6 @@
 """Opening hours as a customer reads them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -42,3 +42,10 @@ def test_the_day_on_which_the_clock_jumps_is_one_line():
     before = datetime(2026, 3, 6, 18, tzinfo=UTC)
     assert week("Mo-Su 06:00-23:00", now=before)["Sun"] == "06:00–23:00"
     assert week("24/7", now=before)["Sun"] == "open all day"
+
+
+def test_a_holiday_goes_before_the_regular_hours():
+    special = {date(2026, 3, 14): "off", date(2026, 3, 15): "10:00-14:00"}
+    days = coming_days("24/7", "America/Chicago", "US", special, now=FRIDAY)
+
+    assert [day.hours for day in days[:4]] == ["open all day", "closed", "10:00–14:00", "open all day"]
