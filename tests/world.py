@@ -17,6 +17,8 @@ from pickup.pricing.models import Price
 from pickup.stores.models import Store
 from tests.api_client import ApiClient
 
+# The reservation of such an order is not decided yet.
+UNDECIDED = frozenset({"awaiting_payment", "placed"})
 BENTONVILLE = (36.3728, -94.2088)
 
 

@@ -35,14 +35,6 @@ class ActionNotAllowed(DomainError):
     title = "The order is not in a state for this"
 
 
-class WrongPickupCode(DomainError):
-    """The code is not this order's."""
-
-    kind = Kind.FORBIDDEN
-    code = "wrong_pickup_code"
-    title = "This is not the pickup code of the order"
-
-
 class PickupCodeLocked(DomainError):
     """Too many wrong codes: only a manager can hand this order over."""
 

@@ -11,7 +11,7 @@ from pickup.orders.models import Order
 
 
 def order_gauges() -> Iterator[GaugeMetricFamily]:
-    """Open orders by status; the index on open orders answers, however many are closed."""
+    """Open orders by status."""
     family = GaugeMetricFamily("pickup_orders_open", "Orders that have not ended, by status.", labels=["status"])
     rows = db.session.execute(
         select(Order.status, func.count()).where(Order.status.not_in(sorted(FINAL))).group_by(Order.status)

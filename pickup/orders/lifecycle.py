@@ -22,8 +22,6 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 INITIAL: Status = "awaiting_payment"
 # A worker is about to decide: this is what `Prefer: wait` waits for. It does not wait for a customer who has to pay.
 BEING_DECIDED: Status = "placed"
-# In these the reservation is not decided yet.
-UNDECIDED: frozenset[Status] = frozenset({"awaiting_payment", "placed"})
 FINAL: frozenset[Status] = frozenset({"collected", "cancelled", "expired"})
 OPEN_AT_STORE: tuple[Status, ...] = ("reserved", "picking", "ready")
 

@@ -11,8 +11,6 @@ BY_CODE = {
     "scope_missing": "Use a key with the scope that `detail` names.",
     "page_expired": "Open the page again and repeat the last step.",
     "pickup_code_locked": "A manager of the store signs in and hands the order over.",
-    "wrong_pickup_code": "Read the code again from the customer's message. After five wrong ones only a manager can go "
-    "on.",
     "not_found": "Check the address, and ids and SKUs in it. Do not repeat the request as it is.",
     "order_not_found": "Check the id. A key sees only the orders of its own client.",
     "store_not_found": "Check the `ref`; stores are listed by `GET /v1/stores`.",

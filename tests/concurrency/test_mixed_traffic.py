@@ -19,10 +19,10 @@ from pickup.inventory.models import Reservation
 from pickup.inventory.reconciliation import differences
 from pickup.orders import queries, service
 from pickup.orders.errors import ActionNotAllowed
-from pickup.orders.lifecycle import UNDECIDED
 from pickup.orders.models import Order
 from tests.concurrency.processes import running
 from tests.concurrency.together import at_once, until
+from tests.world import UNDECIDED
 
 SKUS = "ABC"
 SHOPPERS = 3

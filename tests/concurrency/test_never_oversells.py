@@ -15,11 +15,11 @@ from pickup.inventory.allocation import Demand
 from pickup.inventory.models import Reservation, StockLevel
 from pickup.inventory.queries import lock_stock_levels
 from pickup.inventory.reconciliation import differences
-from pickup.orders.lifecycle import UNDECIDED
 from pickup.orders.models import Order
 from pickup.payments.models import Payment, SandboxCharge
 from tests.concurrency.processes import running
 from tests.concurrency.together import Rendezvous, at_once, in_own_session, until
+from tests.world import UNDECIDED
 
 SHOPPERS = 200
 UNITS = 10
