@@ -18,6 +18,8 @@ SOCKET_FOLDER_MAX_BYTES = 104 - len("/.s.PGSQL.5432.lock") - 1
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ("demo", "none")
+ROUTING_POLICIES = ("nearest", "fewest_transfers", "balance")
+IF_SHORT = ("part", "move", "cancel")
 GEOCODERS = ("none", "nominatim", "photon", "arcgis")
 
 
@@ -51,6 +53,11 @@ class Settings:
 
     search_radius_metres: int
     routing_candidates_max: int
+    routing_policy: str
+    transfer_hours: int
+    transfer_km_per_hour: int
+    if_short: str
+    choice_hours: int
     prep_minutes: int
     hold_days: int
 
@@ -126,6 +133,11 @@ class Settings:
                 geocoder_timeout_seconds=env.float("GEOCODER_TIMEOUT_SECONDS", 2.0),
                 search_radius_metres=env.int("SEARCH_RADIUS_METRES", 100_000, validate=Range(1)),
                 routing_candidates_max=env.int("ROUTING_CANDIDATES_MAX", 50, validate=Range(1, 1000)),
+                routing_policy=env.str("ROUTING_POLICY", "nearest", validate=OneOf(ROUTING_POLICIES)),
+                transfer_hours=env.int("TRANSFER_HOURS", 24, validate=Range(0)),
+                transfer_km_per_hour=env.int("TRANSFER_KM_PER_HOUR", 50, validate=Range(1)),
+                if_short=env.str("IF_SHORT", "part", validate=OneOf(IF_SHORT)),
+                choice_hours=env.int("CHOICE_HOURS", 24, validate=Range(1)),
                 prep_minutes=env.int("PREP_MINUTES", 60, validate=Range(0)),
                 hold_days=env.int("HOLD_DAYS", 7, validate=Range(1)),
                 payment_timeout_minutes=env.int("PAYMENT_TIMEOUT_MINUTES", 30, validate=Range(1)),

@@ -1,12 +1,14 @@
 """Who does something when something happens: per event the handlers that get a task in the outbox.
 
-The events are those that webhooks may carry. What a handler does, and on which queue, stands in `worker/handlers.py`.
+What a handler does, and on which queue, stands in `worker/handlers.py`. `order.withdrawn` and `stock.short` are ours
+alone; the other events are those that webhooks may carry.
 """
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "order.placed": ("reserve_stock",),
     "order.rerouted": ("reserve_stock",),
     "order.reserved": ("notify_customer",),
+    "order.withdrawn": ("notify_customer",),
     "order.ready": ("notify_customer",),
     "order.collected": ("settle_payment", "notify_customer"),
     "order.cancelled": ("settle_payment", "notify_customer"),
@@ -15,4 +17,5 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "payment.refunded": (),
     "price.changed": (),
     "stock.changed": (),
+    "stock.short": ("cover_shortages",),
 }

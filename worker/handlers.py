@@ -6,15 +6,20 @@ from datetime import datetime
 from typing import Any
 
 from pickup.core.outbox import Task
-from pickup.orders import announcing, reserving, settling
+from pickup.orders import announcing, reserving, settling, shortages
+
+Effect = Callable[[Sequence[Task], datetime], Sequence[Task]]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Many tasks in one transaction."""
+    """Many tasks in one transaction; what the first effect leaves, the second does in a transaction of its own.
+
+    An effect returns the tasks that are still to be done; all others are done with its transaction.
+    """
 
     queue: str
-    effect: Callable[[Sequence[Task], datetime], None]
+    effects: tuple[Effect, ...]
     size: int = 200
 
 
@@ -34,7 +39,8 @@ class Remote:
 
 
 HANDLERS: dict[str, Batch | Remote] = {
-    "reserve_stock": Batch("reservations", reserving.reserve_stock),
+    "reserve_stock": Batch("reservations", (reserving.reserve_stock, reserving.route_on)),
+    "cover_shortages": Batch("reservations", (shortages.cover_shortages,)),
     "settle_payment": Remote("payments", settling.prepare, settling.perform, settling.record),
     "notify_customer": Remote("notifications", announcing.prepare, announcing.perform, announcing.record),
 }

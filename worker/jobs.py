@@ -13,7 +13,7 @@ from pickup.core.logging import log
 from pickup.core.metrics import TASKS
 from pickup.payments.errors import GatewayUnreachable
 from worker.app import app
-from worker.handlers import HANDLERS, Batch, Remote
+from worker.handlers import HANDLERS, Batch, Effect, Remote
 
 # The world outside is down now and then; everything else wants a stack trace.
 EXPECTED_FAULTS = (OSError, DBAPIError, GatewayUnreachable)
@@ -49,15 +49,20 @@ def _run_batch(name: str, handler: Batch, task_ids: list[int]) -> None:
 
 
 def _batch(handler: Batch, task_ids: list[int]) -> None:
-    def work() -> None:
-        tasks = outbox.claim(task_ids)
-        if not tasks:
-            return
-        structlog.contextvars.bind_contextvars(request_id=tasks[0].request_id, tasks=len(tasks))
-        handler.effect(tasks, utcnow())
-        outbox.complete(tasks)
+    left = task_ids
+    for effect in handler.effects:
+        left = in_transaction(partial(_apply, effect, left)) if left else left
 
-    in_transaction(work)
+
+def _apply(effect: Effect, task_ids: list[int]) -> list[int]:
+    """One effect on those of the tasks that are still to be done; returns what it leaves."""
+    tasks = outbox.claim(task_ids)
+    if not tasks:
+        return []
+    structlog.contextvars.bind_contextvars(request_id=tasks[0].request_id, tasks=len(tasks))
+    left = {task.id for task in effect(tasks, utcnow())}
+    outbox.complete([task for task in tasks if task.id not in left])
+    return sorted(left)
 
 
 def _run_remote(handler: Remote, task_id: int) -> None:

@@ -25,6 +25,7 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (5, sweeping.resolve_pending_payments),
     (30, sweeping.cancel_unpaid_orders),
     (30, sweeping.expire_holds),
+    (30, sweeping.end_offers),
     (3600, sweeping.forget_idempotency_keys),
 )
 

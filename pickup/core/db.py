@@ -48,8 +48,8 @@ class Base(DeclarativeBase):
         str: Text(),
         datetime: DateTime(timezone=True),
         uuid.UUID: Uuid(),
-        dict[str, Any]: JSONB(),
-        list[dict[str, Any]]: JSONB(),
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[dict[str, Any]]: JSONB(none_as_null=True),
     }
 
 

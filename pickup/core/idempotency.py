@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response, request
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import LargeBinary, Uuid, bindparam, delete, select, text, update
 
-from pickup.core.db import db, table_of
+from pickup.core.db import db
 from pickup.core.errors import DomainError, InvalidFields, Kind
 from pickup.core.models import IdempotencyKey
 
@@ -84,25 +83,26 @@ def attempt_of(client_id: int, body: Any) -> Attempt:
     return Attempt(client_id, key, hashlib.sha256(canonical.encode()).digest())
 
 
-def claim(attempt: Attempt, subject_id: uuid.UUID, *, now: datetime) -> bool:
-    """Take the key for `subject_id` in the present transaction; False where somebody has it already.
+# Takes the key in the statement that has the effect; without a row somebody has it already. It waits while another
+# transaction is about to take the same key, so the answer is sure.
+CLAIM = """
+    INSERT INTO idempotency_keys (client_id, key, fingerprint, subject_id, claimed_at)
+    VALUES (:client_id, :key, :fingerprint, :subject_id, :now)
+    ON CONFLICT DO NOTHING
+    RETURNING subject_id
+"""
+CLAIM_PARAMETERS = (bindparam("fingerprint", type_=LargeBinary()), bindparam("subject_id", type_=Uuid()))
 
-    Waits while another transaction is about to take the same key, so the answer is sure.
-    """
-    keys = table_of(IdempotencyKey)
-    taken = db.session.execute(
-        insert(keys)
-        .values(
-            client_id=attempt.client_id,
-            key=attempt.key,
-            fingerprint=attempt.fingerprint,
-            subject_id=subject_id,
-            claimed_at=now,
-        )
-        .on_conflict_do_nothing()
-        .returning(keys.c.key)
-    )
-    return taken.one_or_none() is not None
+
+def claim(attempt: Attempt, subject_id: uuid.UUID, *, now: datetime) -> dict[str, Any]:
+    """The parameters of `CLAIM`."""
+    return {
+        "client_id": attempt.client_id,
+        "key": attempt.key,
+        "fingerprint": attempt.fingerprint,
+        "subject_id": subject_id,
+        "now": now,
+    }
 
 
 def earlier(attempt: Attempt, *, now: datetime) -> Earlier | None:
@@ -150,24 +150,23 @@ def finish(attempt: Attempt, response: Response, *, now: datetime) -> None:
     A request that was slow, and whose claim was taken over meanwhile, may come second: then its response becomes the
     first one.
     """
-    mine = (IdempotencyKey.client_id == attempt.client_id, IdempotencyKey.key == attempt.key)
-    kept = db.session.execute(
-        update(IdempotencyKey)
-        .where(*mine, IdempotencyKey.finished_at.is_(None))
-        .values(
-            finished_at=now,
-            status=response.status_code,
-            content_type=response.content_type,
-            body=response.get_data(),
-        )
-        .returning(IdempotencyKey.key)
-    )
-    if kept.one_or_none() is None:
-        names = IdempotencyKey.status, IdempotencyKey.content_type, IdempotencyKey.body
-        first = db.session.execute(select(*names).where(*mine)).one_or_none()
+    mine = {"client_id": attempt.client_id, "key": attempt.key}
+    answer = {"status": response.status_code, "content_type": response.content_type, "body": response.get_data()}
+    if db.session.execute(_FINISH, mine | answer | {"now": now}).one_or_none() is None:
+        first = db.session.execute(_FIRST_ANSWER, mine).one_or_none()
         if first is not None:
             response.status_code, response.content_type = first.status, first.content_type
             response.set_data(first.body)
+
+
+_FINISH = text("""
+    UPDATE idempotency_keys SET finished_at = :now, status = :status, content_type = :content_type, body = :body
+    WHERE client_id = :client_id AND key = :key AND finished_at IS NULL
+    RETURNING 1
+""").bindparams(bindparam("body", type_=LargeBinary()))
+_FIRST_ANSWER = text("""
+    SELECT status, content_type, body FROM idempotency_keys WHERE client_id = :client_id AND key = :key
+""")
 
 
 def forget_older_than(limit: datetime) -> int:

@@ -12,7 +12,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ARRAY, BigInteger, Text, Uuid, any_, bindparam, delete, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    DateTime,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    delete,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from pickup.core.db import db
@@ -47,22 +60,35 @@ class Leased:
     handler: str
 
 
-_EMIT = text("""
-    WITH happened AS (
+# Goes on from `told (subject_id, data, position)`, which a statement that changes something makes of what it changed:
+# so the change and its event are one statement. See `emission`.
+EMISSION = """
+    happened AS (
         INSERT INTO events (type, subject_id, at, data, request_id)
-        SELECT :type, subject_id, :at, data, :request_id
-        FROM unnest(:subjects, :data) WITH ORDINALITY AS given (subject_id, data, position)
-        ORDER BY position
+        SELECT :event_type, subject_id, :now, data, :request_id FROM told ORDER BY position
         RETURNING id, subject_id
     )
     INSERT INTO outbox_tasks (event_id, handler, subject_id, request_id, due_at)
-    SELECT happened.id, handler, happened.subject_id, :request_id, least(:at, now())
+    SELECT happened.id, handler, happened.subject_id, :request_id, least(:now, now())
     FROM happened CROSS JOIN unnest(:handlers) AS handler
     ORDER BY happened.id
-""").bindparams(
+"""
+EMISSION_PARAMETERS: tuple[BindParameter[Any], ...] = (
+    bindparam("event_type", type_=Text()),
+    bindparam("request_id", type_=Text()),
+    bindparam("now", type_=DateTime(timezone=True)),
+    bindparam("handlers", type_=ARRAY(Text())),
+)
+
+_TOLD = """
+    WITH told AS (
+        SELECT * FROM unnest(:subjects, :data) WITH ORDINALITY AS given (subject_id, data, position)
+    ),
+"""
+_EMIT = text(_TOLD + EMISSION).bindparams(
+    *EMISSION_PARAMETERS,
     bindparam("subjects", type_=ARRAY(Uuid())),
     bindparam("data", type_=ARRAY(JSONB())),
-    bindparam("handlers", type_=ARRAY(Text())),
 )
 
 _LEASE = text("""
@@ -90,20 +116,15 @@ def emit(event_type: str, subjects: Mapping[uuid.UUID, Mapping[str, Any]], *, at
         subjects: per subject (an order's id, as a rule) the data of its event: ids and figures, no personal data.
         at: when it happened.
     """
-    handlers = current_app.extensions["subscriptions"][event_type]
-    if not subjects:
-        return
-    db.session.execute(
-        _EMIT,
-        {
-            "type": event_type,
-            "at": at,
-            "request_id": request_id(),
-            "subjects": list(subjects),
-            "data": [dict(data) for data in subjects.values()],
-            "handlers": list(handlers),
-        },
-    )
+    if subjects:
+        data = [dict(data) for data in subjects.values()]
+        db.session.execute(_EMIT, emission(event_type, at) | {"subjects": list(subjects), "data": data})
+
+
+def emission(event_type: str, at: datetime) -> dict[str, Any]:
+    """The parameters of `EMISSION`."""
+    handlers: Sequence[str] = current_app.extensions["subscriptions"][event_type]
+    return {"event_type": event_type, "now": at, "request_id": request_id(), "handlers": list(handlers)}
 
 
 def lease(*, now: datetime, lease_seconds: int, limit: int) -> list[Leased]:

@@ -6,11 +6,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from pickup.core.clock import utcnow
 from pickup.core.csv_columns import Column, lookup, optional, whole
 from pickup.core.csv_import import Plan
 from pickup.core.db import db
 from pickup.inventory.models import StockLevel, StockMovement
-from pickup.inventory.service import ON_HAND_MAX
+from pickup.inventory.shelf import ON_HAND_MAX, report_shortages
 
 KEY = ("store_id", "product_id")
 COUNT = sa.literal("count")
@@ -42,6 +43,7 @@ def _merge(staged: sa.Table) -> int:
     _lock(staged)
     _record_differences(staged)
     _set(staged)
+    _report_shortages(staged)
     return new
 
 
@@ -83,6 +85,15 @@ def _record_differences(staged: sa.Table) -> None:
     change = staged.c.on_hand - StockLevel.on_hand
     differences = sa.select(staged.c.store_id, staged.c.product_id, COUNT, change).join(StockLevel, _same_key(staged))
     db.session.execute(_insert_movements(differences.where(change != 0)))
+
+
+def _report_shortages(staged: sa.Table) -> None:
+    short = (
+        sa.select(StockLevel.store_id, StockLevel.product_id)
+        .join(staged, _same_key(staged))
+        .where(StockLevel.on_hand < StockLevel.reserved)
+    )
+    report_shortages([(store_id, product_id) for store_id, product_id in db.session.execute(short)], now=utcnow())
 
 
 def _insert_movements(rows: sa.Select[Any]) -> sa.Insert:

@@ -1,16 +1,30 @@
-"""Tables of the stock: levels, the movements that explain them, reservations."""
+"""Tables of the stock: levels, the movements that explain them, reservations, transfers."""
 
 import uuid
 from datetime import datetime
 from typing import Literal, get_args
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from pickup.core.db import Base, BigKey
+from pickup.core.db import Base, BigInt, BigKey
 
-MovementKind = Literal["receipt", "count", "sale", "return", "reservation", "release", "handover", "adjustment"]
+MovementKind = Literal[
+    "receipt",
+    "count",
+    "sale",
+    "return",
+    "reservation",
+    "release",
+    "handover",
+    "transfer_out",
+    "transfer_in",
+    "adjustment",
+]
 MOVEMENT_KINDS: tuple[MovementKind, ...] = get_args(MovementKind)
+
+TransferStatus = Literal["requested", "sent", "received", "cancelled"]
+TRANSFER_STATUSES: tuple[TransferStatus, ...] = get_args(TransferStatus)
 
 
 class StockLevel(Base):
@@ -64,7 +78,7 @@ class Reservation(Base):
     # The order is named, not referenced: inventory stands a floor below orders and knows only their ids.
     order_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     product_id: Mapped[int] = mapped_column(primary_key=True)
-    store_id: Mapped[int]
+    store_id: Mapped[int] = mapped_column(primary_key=True)
     quantity: Mapped[int]
     reserved_at: Mapped[datetime]
 
@@ -72,3 +86,43 @@ class Reservation(Base):
         Index(None, "store_id", "product_id"),
         CheckConstraint("quantity > 0", name="quantity"),
     )
+
+
+class Transfer(Base):
+    """Goods for one order, on their way from where they lie to where they are collected.
+
+    Until they are sent they are reserved at the source; between `sent` and `received` they are on nobody's shelf.
+    """
+
+    __tablename__ = "transfers"
+
+    id: Mapped[BigKey]
+    order_id: Mapped[uuid.UUID] = mapped_column(index=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("stores.id"))
+    destination_id: Mapped[int] = mapped_column(ForeignKey("stores.id"))
+    status: Mapped[str]
+    expected_at: Mapped[datetime] = mapped_column(doc="when they should be there")
+    requested_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    received_at: Mapped[datetime | None]
+
+    lines: Mapped[list["TransferLine"]] = relationship(order_by="TransferLine.product_id", lazy="raise")
+
+    __table_args__ = (
+        Index("ix_transfers_to_send", "source_id", postgresql_where=text("status = 'requested'")),
+        Index("ix_transfers_to_receive", "destination_id", postgresql_where=text("status IN ('requested', 'sent')")),
+        CheckConstraint(text(f"status IN {TRANSFER_STATUSES}"), name="status"),
+        CheckConstraint("source_id <> destination_id", name="elsewhere"),
+    )
+
+
+class TransferLine(Base):
+    """So many of one product in a transfer."""
+
+    __tablename__ = "transfer_lines"
+
+    transfer_id: Mapped[BigInt] = mapped_column(ForeignKey("transfers.id"), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    quantity: Mapped[int]
+
+    __table_args__ = (CheckConstraint("quantity > 0", name="quantity"),)

@@ -1,41 +1,102 @@
 """Named reads and named locks of stock."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, DateTime, Integer, any_, bindparam, column, func, select, tuple_
+from sqlalchemy import ARRAY, DateTime, Integer, bindparam, column, func, select, text, tuple_
 from sqlalchemy.sql import TableValuedAlias
 
-from pickup.core import revisions
 from pickup.core.db import db
 from pickup.inventory.models import MovementKind, StockLevel, StockMovement
 
 STORES_REVISION = "stores"
 
 # What happened to the goods themselves; the other kinds are promises, and corrections of the books.
-PHYSICAL_KINDS: tuple[MovementKind, ...] = ("receipt", "sale", "return", "handover")
+PHYSICAL_KINDS: tuple[MovementKind, ...] = ("receipt", "sale", "return", "handover", "transfer_out", "transfer_in")
 
-AVAILABLE = StockLevel.on_hand - StockLevel.reserved - StockLevel.safety_stock
+_INTEGERS = ARRAY(Integer())
 
 
-def stores_with_all(store_ids: Sequence[int], quantities: Mapping[int, int]) -> tuple[set[int], int]:
-    """Which of the stores have every product in the quantity wanted, and the revision of the stores' data.
+_STORES_WITH_ALL = text("""
+    SELECT coalesce(array_agg(store_id), '{}'), (SELECT coalesce(max(value), 0) FROM revisions WHERE name = :revision)
+    FROM (
+        SELECT asked.store_id
+        FROM unnest(:store_ids, :floors) AS asked (store_id, floor)
+        CROSS JOIN unnest(:product_ids, :quantities) AS wanted (product_id, quantity)
+        JOIN stock_levels AS level ON level.store_id = asked.store_id AND level.product_id = wanted.product_id
+        WHERE level.on_hand - level.reserved - greatest(level.safety_stock, asked.floor) >= wanted.quantity
+        GROUP BY asked.store_id
+        HAVING count(*) = cardinality(:product_ids)
+    ) AS fulfilling
+""").bindparams(*(bindparam(name, type_=_INTEGERS) for name in ("store_ids", "floors", "product_ids", "quantities")))
+
+
+def stores_with_all(floors: Mapping[int, int], quantities: Mapping[int, int]) -> tuple[set[int], int]:
+    """Which stores have every product in the quantity wanted, and the revision of the stores' data.
 
     A look, not a promise: only a reservation holds anything.
+
+    Args:
+        floors: the stores, by id, each with the units of every product that it keeps back from online.
+        quantities: units by product id.
     """
-    wanted = _unnest(product_id=quantities.keys(), quantity=quantities.values())
-    fulfilling = (
-        select(StockLevel.store_id)
-        .join(wanted, wanted.c.product_id == StockLevel.product_id)
-        .where(StockLevel.store_id == any_(_integers(store_ids)), wanted.c.quantity <= AVAILABLE)
-        .group_by(StockLevel.store_id)
-        .having(func.count() == len(quantities))
-        .subquery()
-    )
-    found = select(func.array_agg(fulfilling.c.store_id)).scalar_subquery()
-    stores, revision = db.session.execute(select(found, revisions.current(STORES_REVISION))).one()
-    return set(stores or ()), revision
+    stores, revision = db.session.execute(
+        _STORES_WITH_ALL,
+        {
+            "store_ids": list(floors),
+            "floors": list(floors.values()),
+            "product_ids": list(quantities),
+            "quantities": list(quantities.values()),
+            "revision": STORES_REVISION,
+        },
+    ).one()
+    return set(stores), revision
+
+
+_UNRESERVED = """
+    SELECT store_id, product_id, on_hand - reserved, safety_stock
+    FROM stock_levels WHERE product_id = ANY(:product_ids) AND on_hand - reserved - safety_stock > 0
+"""
+_UNRESERVED_ANYWHERE = text(_UNRESERVED).bindparams(bindparam("product_ids", type_=_INTEGERS))
+_UNRESERVED_AT = text(_UNRESERVED + " AND store_id = ANY(:store_ids)").bindparams(
+    bindparam("product_ids", type_=_INTEGERS), bindparam("store_ids", type_=_INTEGERS)
+)
+
+
+def available_by_store(
+    product_ids: Iterable[int], floor_of: Callable[[int], int], *, store_ids: Iterable[int] | None = None
+) -> dict[int, dict[int, int]]:
+    """What can be promised of some products, by store id and product id; where there is nothing, nothing is said.
+
+    Args:
+        floor_of: the units of every product that a store keeps back from online.
+        store_ids: only of these; None for every store that has any.
+    """
+    if store_ids is None:
+        rows = db.session.execute(_UNRESERVED_ANYWHERE, {"product_ids": list(product_ids)})
+    else:
+        rows = db.session.execute(_UNRESERVED_AT, {"product_ids": list(product_ids), "store_ids": list(store_ids)})
+    found: dict[int, dict[int, int]] = defaultdict(dict)
+    for store_id, product_id, unreserved, safety_stock in rows:
+        available = unreserved - max(safety_stock, floor_of(store_id))
+        if available > 0:
+            found[store_id][product_id] = available
+    return dict(found)
+
+
+_UNRESERVED_TOTAL = text("""
+    SELECT product_id, sum(on_hand - reserved - safety_stock)
+    FROM stock_levels WHERE product_id = ANY(:product_ids) AND on_hand - reserved - safety_stock > 0
+    GROUP BY product_id
+""").bindparams(bindparam("product_ids", type_=_INTEGERS))
+
+
+def is_anywhere(quantities: Mapping[int, int]) -> bool:
+    """Whether all stores together have so many of each product: one quick statement before a long search."""
+    totals: dict[int, int] = dict(db.session.execute(_UNRESERVED_TOTAL, {"product_ids": list(quantities)}).all())
+    return all(totals.get(product_id, 0) >= quantity for product_id, quantity in quantities.items())
 
 
 def lock_stock_levels(keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], StockLevel]:

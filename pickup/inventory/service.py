@@ -1,172 +1,175 @@
-"""Stock: reserve, release, consume, sell, count. Every change of a level leaves the movement that explains it."""
+"""Stock that is promised: reserve, release, hand over. Each change is one statement, with its movements.
+
+The statements are set-based: what many orders take from many shelves is one UPDATE, so a shelf that everybody wants is
+locked and written once a transaction and not once an order.
+"""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
-from typing import Any
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, Integer, Uuid, bindparam, text
 
-from pickup.core.db import db, table_of
-from pickup.inventory.allocation import Demand, Key, allocate
-from pickup.inventory.models import MovementKind, Reservation, StockLevel, StockMovement
-from pickup.inventory.queries import lock_stock_levels, physical_changes_after
-
-# Far from what a shelf holds, and as far from what an integer column holds.
-ON_HAND_MAX = 1_000_000_000
+from pickup.core.db import db
+from pickup.inventory.allocation import Key
+from pickup.inventory.models import MovementKind
 
 
 @dataclass(frozen=True, slots=True)
-class ShelfChange:
-    """So many units that came to a shelf (or, negative, left it), when they did, whenever we hear of it."""
+class Hold:
+    """Units of one product that one store keeps for one order."""
 
-    key: Key
-    kind: MovementKind
-    units: int
-    at: datetime
-    is_counted: bool
-    """Whether a stock take after `at` has seen the shelf without them: then the books have their number already."""
+    order_id: uuid.UUID
+    store_id: int
+    product_id: int
+    quantity: int
 
 
-def reserve(demands: Sequence[Demand[uuid.UUID]], *, now: datetime) -> set[uuid.UUID]:
-    """Hold the goods for as many orders as there are goods for, first come, first served.
+class StockVanished(Exception):
+    """Somebody took goods between the lock and the reservation: there was no lock. Nothing is written."""
+
+
+_INTEGERS, _UUIDS = ARRAY(Integer()), ARRAY(Uuid())
+
+# Levels are locked in the order of their keys, in every statement, so that two transactions never wait for each other.
+_LOCK_AVAILABLE = text("""
+    SELECT level.store_id, level.product_id,
+           level.on_hand - level.reserved - greatest(level.safety_stock, wanted.floor) AS available
+    FROM unnest(:store_ids, :product_ids, :floors) AS wanted (store_id, product_id, floor)
+    JOIN stock_levels AS level USING (store_id, product_id)
+    ORDER BY level.store_id, level.product_id
+    FOR UPDATE OF level
+""").bindparams(
+    bindparam("store_ids", type_=_INTEGERS),
+    bindparam("product_ids", type_=_INTEGERS),
+    bindparam("floors", type_=_INTEGERS),
+)
+
+_HOLD = text("""
+    WITH given AS (
+        SELECT * FROM unnest(:order_ids, :store_ids, :product_ids, :quantities)
+            AS given (order_id, store_id, product_id, quantity)
+    ), wanted AS (
+        SELECT store_id, product_id, sum(quantity) AS quantity FROM given GROUP BY store_id, product_id
+    ), taken AS (
+        UPDATE stock_levels AS level SET reserved = level.reserved + wanted.quantity
+        FROM wanted
+        WHERE level.store_id = wanted.store_id AND level.product_id = wanted.product_id
+          AND level.on_hand - level.reserved - level.safety_stock >= wanted.quantity
+        RETURNING 1
+    ), held AS (
+        INSERT INTO reservations (order_id, store_id, product_id, quantity, reserved_at)
+        SELECT order_id, store_id, product_id, quantity, :now FROM given
+    ), explained AS (
+        INSERT INTO stock_movements (store_id, product_id, kind, reserved_change, order_id, at)
+        SELECT store_id, product_id, 'reservation', quantity, order_id, :now FROM given
+    )
+    SELECT (SELECT count(*) FROM wanted) - (SELECT count(*) FROM taken)
+""").bindparams(
+    bindparam("order_ids", type_=_UUIDS),
+    bindparam("store_ids", type_=_INTEGERS),
+    bindparam("product_ids", type_=_INTEGERS),
+    bindparam("quantities", type_=_INTEGERS),
+)
+
+# What leaves the store may be more than the books know of, where a till has sold its number: what happened counts in
+# full, and an adjustment beside it puts the books right.
+_END_HOLDS = text("""
+    WITH ended AS (
+        DELETE FROM reservations
+        WHERE order_id = ANY(:order_ids) AND (CAST(:store_id AS integer) IS NULL OR store_id = :store_id)
+        RETURNING order_id, store_id, product_id, quantity
+    ), changes AS (
+        SELECT store_id, product_id, sum(quantity) AS quantity FROM ended GROUP BY store_id, product_id
+    ), levels AS (
+        SELECT level.store_id, level.product_id, level.on_hand, changes.quantity
+        FROM changes JOIN stock_levels AS level USING (store_id, product_id)
+        ORDER BY level.store_id, level.product_id
+        FOR UPDATE OF level
+    ), changed AS (
+        UPDATE stock_levels AS level
+        SET reserved = level.reserved - levels.quantity,
+            on_hand = greatest(level.on_hand - :leaving * levels.quantity, 0)
+        FROM levels
+        WHERE level.store_id = levels.store_id AND level.product_id = levels.product_id
+    ), explained AS (
+        INSERT INTO stock_movements (store_id, product_id, kind, on_hand_change, reserved_change, order_id, at)
+        SELECT store_id, product_id, :kind, -:leaving * quantity, -quantity, order_id, :now FROM ended
+    )
+    INSERT INTO stock_movements (store_id, product_id, kind, on_hand_change, at)
+    SELECT store_id, product_id, 'adjustment', :leaving * quantity - on_hand, :now
+    FROM levels WHERE on_hand < :leaving * quantity
+""").bindparams(bindparam("order_ids", type_=_UUIDS), bindparam("leaving", type_=Integer()))
+
+_CALL_OFF = text("""
+    UPDATE transfers SET status = 'cancelled' WHERE order_id = ANY(:order_ids) AND status = 'requested'
+""").bindparams(bindparam("order_ids", type_=_UUIDS))
+
+
+def lock_available(keys: Iterable[Key], floor_of: Callable[[int], int]) -> dict[Key, int]:
+    """What can be promised of each (store id, product id), locked until the end of the transaction.
 
     Args:
-        demands: the orders' needs, in the order in which they were placed.
-
-    Returns:
-        The orders whose whole basket is reserved; for the others nothing is.
+        floor_of: the units of every product that a store keeps back from online.
     """
-    levels = lock_stock_levels(key for demand in demands for key in demand.quantities)
-    available = {key: level.on_hand - level.reserved - level.safety_stock for key, level in levels.items()}
-    met = allocate(demands, available)
-    rows: list[dict[str, Any]] = [
-        {"order_id": demand.owner, "store_id": store_id, "product_id": product_id, "quantity": quantity}
-        for demand in met
-        for (store_id, product_id), quantity in demand.quantities.items()
-    ]
-    for row in rows:
-        levels[row["store_id"], row["product_id"]].reserved += row["quantity"]
-    if rows:
-        db.session.execute(insert(table_of(Reservation)), [row | {"reserved_at": now} for row in rows])
-        _record("reservation", rows, on_hand=0, reserved=+1, now=now)
-    return {demand.owner for demand in met}
+    ordered = sorted(set(keys))
+    rows = db.session.execute(
+        _LOCK_AVAILABLE,
+        {
+            "store_ids": [store_id for store_id, _ in ordered],
+            "product_ids": [product_id for _, product_id in ordered],
+            "floors": [floor_of(store_id) for store_id, _ in ordered],
+        },
+    )
+    return {(store_id, product_id): available for store_id, product_id, available in rows}
+
+
+def hold(holds: Sequence[Hold], *, now: datetime) -> None:
+    """Reserve goods that `lock_available` has shown to be there.
+
+    Raises:
+        StockVanished: they are not; roll back.
+    """
+    if not holds:
+        return
+    missing = db.session.execute(
+        _HOLD,
+        {
+            "order_ids": [each.order_id for each in holds],
+            "store_ids": [each.store_id for each in holds],
+            "product_ids": [each.product_id for each in holds],
+            "quantities": [each.quantity for each in holds],
+            "now": now,
+        },
+    ).scalar_one()
+    if missing:
+        raise StockVanished(f"{missing} stock levels have less than was locked")
 
 
 def release(order_ids: Iterable[uuid.UUID], *, now: datetime) -> None:
-    """Give up what is held for these orders; the goods are available again."""
-    _end(order_ids, "release", on_hand=0, now=now)
+    """Give up what is held for these orders, wherever it lies; the goods are available again.
+
+    Transfers that have not left are called off. What is on the road arrives, and goes to the shelf there.
+    """
+    ids = list(order_ids)
+    _end_holds(ids, "release", leaving=0, now=now)
+    db.session.execute(_CALL_OFF, {"order_ids": ids})
 
 
 def consume(order_ids: Iterable[uuid.UUID], *, now: datetime) -> None:
     """The goods of these orders leave the store."""
-    _end(order_ids, "handover", on_hand=-1, now=now)
+    _end_holds(list(order_ids), "handover", leaving=1, now=now)
 
 
-def _end(order_ids: Iterable[uuid.UUID], kind: MovementKind, *, on_hand: int, now: datetime) -> None:
-    ids = bindparam("orders", list(order_ids), type_=ARRAY(Uuid()))
-    ended = db.session.execute(
-        delete(Reservation)
-        .where(Reservation.order_id == any_(ids))
-        .returning(Reservation.order_id, Reservation.store_id, Reservation.product_id, Reservation.quantity)
-    ).mappings()
-    rows = [dict(row) for row in ended]
-    levels = lock_stock_levels((row["store_id"], row["product_id"]) for row in rows)
-    for row in rows:
-        level = levels[row["store_id"], row["product_id"]]
-        level.reserved -= row["quantity"]
-        level.on_hand += on_hand * row["quantity"]
-    if rows:
-        _lift_to_zero(levels, now=now)
-        _record(kind, rows, on_hand=on_hand, reserved=-1, now=now)
+def send_off(order_id: uuid.UUID, store_id: int, *, now: datetime) -> None:
+    """What one store holds for an order leaves it, for another store."""
+    _end_holds([order_id], "transfer_out", leaving=1, store_id=store_id, now=now)
 
 
-def _lift_to_zero(levels: Mapping[Key, StockLevel], *, now: datetime) -> None:
-    """Goods were handed over that the books did not know of any more (a till has sold their number): mend the books."""
-    rows = [
-        _on_hand_movement(key, "adjustment", -level.on_hand, now) for key, level in levels.items() if level.on_hand < 0
-    ]
-    for row in rows:
-        levels[row["store_id"], row["product_id"]].on_hand = 0
-    if rows:
-        db.session.execute(insert(StockMovement), rows)
-
-
-def _record(kind: MovementKind, rows: Sequence[dict[str, Any]], *, on_hand: int, reserved: int, now: datetime) -> None:
+def _end_holds(
+    order_ids: Sequence[uuid.UUID], kind: MovementKind, *, leaving: int, now: datetime, store_id: int | None = None
+) -> None:
     db.session.execute(
-        insert(table_of(StockMovement)),
-        [
-            {
-                "store_id": row["store_id"],
-                "product_id": row["product_id"],
-                "order_id": row["order_id"],
-                "kind": kind,
-                "on_hand_change": on_hand * row["quantity"],
-                "reserved_change": reserved * row["quantity"],
-                "at": now,
-            }
-            for row in rows
-        ],
+        _END_HOLDS, {"order_ids": order_ids, "kind": kind, "leaving": leaving, "store_id": store_id, "now": now}
     )
-
-
-def hold_levels(keys: Iterable[Key]) -> dict[Key, StockLevel]:
-    """The levels of (store id, product id), locked; those that are missing begin with nothing on hand."""
-    ordered = sorted(set(keys))
-    rows = [{"store_id": store_id, "product_id": product_id} for store_id, product_id in ordered]
-    if rows:
-        # In the order of the keys, like every lock: somebody else may be making the same ones.
-        db.session.execute(insert(StockLevel).on_conflict_do_nothing(), rows)
-    return lock_stock_levels(ordered)
-
-
-def move(levels: Mapping[Key, StockLevel], changes: Iterable[ShelfChange]) -> None:
-    """Book what happened on the shelves, in the order in which it happened.
-
-    More sold than the books knew of means that the books were wrong. What happened counts in full, and an adjustment
-    beside it puts the books right: on hand is never below zero, and still the sum of its movements.
-
-    Args:
-        levels: from `hold_levels`.
-    """
-    rows = []
-    for change in sorted(changes, key=attrgetter("at")):
-        level = levels[change.key]
-        after = level.on_hand if change.is_counted else _within_bounds(level.on_hand + change.units)
-        rows.append(_on_hand_movement(change.key, change.kind, change.units, change.at))
-        adjustment = after - (level.on_hand + change.units)
-        if adjustment:
-            rows.append(_on_hand_movement(change.key, "adjustment", adjustment, change.at))
-        level.on_hand = after
-    if rows:
-        db.session.execute(insert(StockMovement), rows)
-
-
-def count(levels: Mapping[Key, StockLevel], store_id: int, counts: Mapping[int, tuple[int, datetime]]) -> None:
-    """Set levels to what was counted; what came to the shelf or left it after the count is kept on top.
-
-    Args:
-        levels: from `hold_levels`.
-        counts: by product id how many there were, and when.
-    """
-    since = physical_changes_after(store_id, {product_id: at for product_id, (_, at) in counts.items()})
-    rows = []
-    for product_id, (counted, at) in counts.items():
-        key = store_id, product_id
-        after = _within_bounds(counted + since.get(product_id, 0))
-        if after != levels[key].on_hand:
-            rows.append(_on_hand_movement(key, "count", after - levels[key].on_hand, at))
-        levels[key].on_hand = after
-    if rows:
-        db.session.execute(insert(StockMovement), rows)
-
-
-def _within_bounds(on_hand: int) -> int:
-    return min(max(on_hand, 0), ON_HAND_MAX)
-
-
-def _on_hand_movement(key: Key, kind: MovementKind, units: int, at: datetime) -> dict[str, Any]:
-    return {"store_id": key[0], "product_id": key[1], "kind": kind, "on_hand_change": units, "at": at}

@@ -17,9 +17,11 @@ from pickup.notifications.models import Message
 from pickup.orders import queries
 from pickup.orders.models import Order
 from pickup.orders.presenting import page_url
+from pickup.stores.directory import directory
 
 MESSAGES = {
     "order.reserved": "confirmed",
+    "order.withdrawn": "choice",
     "order.ready": "ready",
     "order.collected": "collected",
     "order.cancelled": "cancelled",
@@ -27,6 +29,7 @@ MESSAGES = {
 }
 # These show the code as a picture, too.
 WITH_QR = frozenset({"ready"})
+TIME_FORMAT = "EEEE d MMMM, HH:mm"
 QR_CONTENT_ID = "pickup-code"
 
 
@@ -41,7 +44,7 @@ class Announcement:
 def prepare(task: Task, now: datetime) -> Announcement | None:
     """Write the message about an event; None where there is nothing to say or it has been said."""
     order = queries.get_order(task.subject_id)
-    if order.reason == "payment_failed":  # the shop has told the customer already, in the answer to the order
+    if _is_said(task, order):
         return None
     kind = MESSAGES[task.event_type]
     draft = notifications.Draft(
@@ -56,6 +59,15 @@ def prepare(task: Task, now: datetime) -> Announcement | None:
     if message.sent_at is not None:
         return None
     return Announcement(message, {QR_CONTENT_ID: qr_png(order.pickup_code)} if kind in WITH_QR else {})
+
+
+def _is_said(task: Task, order: Order) -> bool:
+    """Whether the customer knows it, or it is over."""
+    return (
+        order.reason == "payment_failed"  # in the shop's answer to the order
+        or (task.event_type == "order.reserved" and task.data.get("from") == "in_transit")  # when it was sent for
+        or (task.event_type == "order.withdrawn" and order.offer is None)  # chosen, or cancelled, meanwhile
+    )
 
 
 def perform(announcement: Announcement) -> Announcement:
@@ -79,12 +91,23 @@ def qr_png(code: str) -> bytes:
 def local_time(at: datetime, order: Order) -> str:
     """An instant as a customer reads it: in the store's own time, in their language."""
     zone = ZoneInfo(order.store.timezone)
-    return format_datetime(at.astimezone(zone), "EEEE d MMMM, HH:mm", locale=order.locale)
+    return format_datetime(at.astimezone(zone), TIME_FORMAT, locale=order.locale)
 
 
 def money_text(money: Money, locale: str) -> str:
     """An amount as a customer reads it."""
     return format_currency(money.major(), money.currency, locale=locale)
+
+
+def _options(order: Order) -> list[dict[str, str]]:
+    """What the customer may choose: the store, and when it is ready there, in that store's own time."""
+    options = []
+    for choice, each in (order.offer["options"] if order.offer else {}).items():
+        store = directory().by_id[each["store_id"]]
+        at = datetime.fromisoformat(each["ready_by"]).astimezone(ZoneInfo(store.timezone))
+        ready_by = format_datetime(at, TIME_FORMAT, locale=order.locale)
+        options.append({"choice": choice, "store": store.name, "address": store.address, "ready_by": ready_by})
+    return options
 
 
 def _context(order: Order) -> dict[str, Any]:
@@ -97,6 +120,11 @@ def _context(order: Order) -> dict[str, Any]:
         "ready_by": local_time(order.ready_by, order),
         "hold_until": local_time(order.hold_until, order),
         "total": money_text(Money(order.total_amount, order.currency), order.locale),
-        "lines": [(line.product.name, line.quantity) for line in order.lines],
+        "lines": [
+            (line.product.name, line.quantity - line.short) for line in order.lines if line.quantity > line.short
+        ],
+        "missing": [(line.product.name, line.short) for line in order.lines if line.short],
+        "options": _options(order),
+        "choose_by": local_time(order.offer_until, order) if order.offer_until else "",
         "qr": f"cid:{QR_CONTENT_ID}",
     }

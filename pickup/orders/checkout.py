@@ -1,6 +1,6 @@
 """Placing an order: the one action that spans two transactions, because a payment gateway is asked between them.
 
-    open_order    the claim on the idempotency key, the order and the payment's intention, in one commit
+    open_order    the claim on the idempotency key, the order and the payment's intention: one statement, one commit
     ask_gateway   while nothing is locked
     settle_order  the gateway's answer: placed, with the event in the outbox, or cancelled
 
@@ -13,20 +13,23 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, BigInteger, DateTime, Integer, Text, bindparam, text
+from sqlalchemy.orm.attributes import set_committed_value
 
 from pickup.core import idempotency
-from pickup.core.db import db, table_of
+from pickup.core.db import db
 from pickup.core.types import Actor, Money, new_id
 from pickup.orders import queries
-from pickup.orders.basket import Item
+from pickup.orders.basket import Item, PricedLine
 from pickup.orders.errors import PriceChanged
-from pickup.orders.lifecycle import INITIAL
-from pickup.orders.models import Order, OrderHistory, OrderLine
+from pickup.orders.finding import Pickup
+from pickup.orders.lifecycle import INITIAL, IfShort
+from pickup.orders.models import Order, OrderLine
 from pickup.orders.pickup_code import new_code
 from pickup.orders.presenting import present_quote
-from pickup.orders.quoting import Pickup, Quote, quote
+from pickup.orders.quoting import Quote, quote
 from pickup.orders.transitions import advance
 from pickup.payments import service as payments
 from pickup.payments.gateway import Outcome
@@ -34,6 +37,60 @@ from pickup.payments.models import Payment
 
 GATEWAY = Actor("gateway")
 PAGE_TOKEN_BYTES = 24
+
+# What an order is made with; everything else begins as its column says.
+_COLUMNS = (
+    "id",
+    "client_id",
+    "status",
+    "customer_name",
+    "customer_email",
+    "customer_phone",
+    "locale",
+    "collector_name",
+    "collector_email",
+    "collector_phone",
+    "store_id",
+    "origin_lat",
+    "origin_lon",
+    "distance_m",
+    "candidates",
+    "routing_policy",
+    "sourcing",
+    "capacity_hour",
+    "if_short",
+    "total_amount",
+    "currency",
+    "pickup_code",
+    "page_token",
+    "ready_by",
+    "hold_until",
+    "placed_at",
+    "changed_at",
+)
+_PLACE = text(f"""
+    WITH claimed AS ({idempotency.CLAIM}), placed AS (
+        INSERT INTO orders ({", ".join(_COLUMNS)}) SELECT {", ".join(f":{name}" for name in _COLUMNS)} FROM claimed
+        RETURNING id, number, status, total_amount, currency
+    ), listed AS (
+        INSERT INTO order_lines (order_id, position, product_id, quantity, unit_amount, price_version)
+        SELECT placed.id, line.position - 1, line.product_id, line.quantity, line.unit_amount, line.price_version
+        FROM placed CROSS JOIN unnest(:products, :quantities, :amounts, :versions)
+            WITH ORDINALITY AS line (product_id, quantity, unit_amount, price_version, position)
+    ), noted AS (
+        INSERT INTO order_history (order_id, at, action, to_status, actor_kind, actor_name)
+        SELECT id, :now, 'place', status, :actor_kind, :actor_name FROM placed
+    ), intended AS ({payments.INTENTION})
+    SELECT number FROM placed
+""").bindparams(  # noqa: S608  put together from constants
+    *idempotency.CLAIM_PARAMETERS,
+    *payments.INTENTION_PARAMETERS,
+    *(bindparam(name, type_=Order.__table__.c[name].type) for name in _COLUMNS),
+    *(bindparam(name, type_=ARRAY(Integer())) for name in ("products", "quantities")),
+    *(bindparam(name, type_=ARRAY(BigInteger())) for name in ("amounts", "versions")),
+    bindparam("now", type_=DateTime(timezone=True)),
+    *(bindparam(name, type_=Text()) for name in ("actor_kind", "actor_name", "method", "token")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +114,19 @@ class NewOrder:
     payment_method: str
     payment_token: str
     expected_total: Money | None
+    if_short: IfShort | None = None
 
 
-def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, now: datetime) -> Payment:
-    """Write the order and the intention to ask for the money, which is returned.
+@dataclass(frozen=True, slots=True)
+class OpenedOrder:
+    """An order that has just been written, as it was written: nothing has to be read again to answer."""
+
+    order: Order
+    payment: Payment
+
+
+def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, now: datetime) -> OpenedOrder:
+    """Write the order and the intention to ask for the money.
 
     Raises:
         InvalidFields, OutOfStock, PriceChanged: the order cannot be; nothing is written.
@@ -71,10 +137,29 @@ def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, 
     if wanted.expected_total is not None and wanted.expected_total != offer.total:
         raise PriceChanged("The basket has another total now; nothing was ordered.", quote=present_quote(offer))
     order_id = new_id()
-    if not idempotency.claim(attempt, order_id, now=now):
+    payment = payments.intend(order_id, wanted.payment_method, wanted.payment_token, offer.total, now=now)
+    columns = _columns(order_id, attempt.client_id, wanted, offer, now)
+    number = db.session.execute(
+        _PLACE,
+        {
+            **idempotency.claim(attempt, order_id, now=now),
+            **columns,
+            **_line_arrays(offer.lines),
+            "payment_id": payment.id,
+            "method": payment.method,
+            "token": payment.token,
+            "actor_kind": actor.kind,
+            "actor_name": actor.name,
+        },
+    ).scalar_one_or_none()
+    if number is None:
         raise idempotency.RequestInProgress("Wait a moment and repeat the request.", retry_after_seconds=1)
-    _insert_order(order_id, attempt.client_id, wanted, offer, actor, now)
-    return payments.open_payment(order_id, wanted.payment_method, wanted.payment_token, offer.total, now=now)
+    return OpenedOrder(_as_written(columns | {"number": number}, offer), payment)
+
+
+def reopen(order_id: uuid.UUID) -> OpenedOrder:
+    """An order that was written before, read again."""
+    return OpenedOrder(queries.get_order(order_id), payments.payment_of(order_id))
 
 
 def ask_gateway(payment: Payment) -> Outcome | None:
@@ -87,72 +172,78 @@ def ask_gateway(payment: Payment) -> Outcome | None:
     return payments.authorise(payment) if payment.status == "pending" else None
 
 
-def settle_order(order_id: uuid.UUID, outcome: Outcome | None, *, now: datetime) -> None:
-    """Put the gateway's answer into effect, once."""
+def settle_order(opened: OpenedOrder, outcome: Outcome | None, *, now: datetime) -> bool:
+    """Put the gateway's answer into effect, once; False where that had happened already, or there is none."""
     if outcome is None:
-        return
-    order = queries.lock_order(order_id)
-    if not payments.record_outcome(order_id, outcome, now=now) or order.status != INITIAL:
-        return
-    if outcome.status == "authorised":
+        return False
+    order = opened.order
+    set_committed_value(order, "status", queries.lock_status(order.id))
+    if not payments.record_outcome(order.id, outcome, now=now):
+        return False
+    set_committed_value(opened.payment, "status", outcome.status)
+    if order.status == INITIAL and outcome.status == "authorised":
         advance([order], "pay", actor=GATEWAY, now=now)
-    elif outcome.status == "declined":
+    elif order.status == INITIAL and outcome.status == "declined":
         advance([order], "cancel", actor=GATEWAY, now=now, reason="payment_failed", note=outcome.detail or None)
+    return True
 
 
-def _insert_order(
-    order_id: uuid.UUID, client_id: int, wanted: NewOrder, offer: Quote, actor: Actor, now: datetime
-) -> None:
+def _columns(order_id: uuid.UUID, client_id: int, wanted: NewOrder, offer: Quote, now: datetime) -> dict[str, Any]:
     near, collector = wanted.pickup.near, wanted.collector
-    db.session.execute(
-        insert(table_of(Order)).values(
-            id=order_id,
-            client_id=client_id,
-            status=INITIAL,
-            customer_name=wanted.customer.name,
-            customer_email=wanted.customer.email,
-            customer_phone=wanted.customer.phone or "",
-            locale=wanted.locale,
-            collector_name=collector.name if collector else None,
-            collector_email=collector.email if collector else None,
-            collector_phone=collector.phone if collector else None,
-            store_id=offer.store.id,
-            origin_lat=near.lat if near else None,
-            origin_lon=near.lon if near else None,
-            distance_m=offer.distance_m,
-            candidates=offer.candidates,
-            total_amount=offer.total.amount,
-            currency=offer.total.currency,
-            pickup_code=new_code(),
-            page_token=secrets.token_urlsafe(PAGE_TOKEN_BYTES),
-            ready_by=offer.ready_by,
-            hold_until=offer.hold_until,
-            placed_at=now,
-            changed_at=now,
+    return {
+        "id": order_id,
+        "client_id": client_id,
+        "status": INITIAL,
+        "customer_name": wanted.customer.name,
+        "customer_email": wanted.customer.email,
+        "customer_phone": wanted.customer.phone or "",
+        "locale": wanted.locale,
+        "collector_name": collector.name if collector else None,
+        "collector_email": collector.email if collector else None,
+        "collector_phone": collector.phone if collector else None,
+        "store_id": offer.store.id,
+        "origin_lat": near.lat if near else None,
+        "origin_lon": near.lon if near else None,
+        "distance_m": offer.distance_m,
+        "candidates": offer.candidates,
+        "routing_policy": offer.routing_policy,
+        "sourcing": [source.as_json() for source in offer.sources] or None,
+        "capacity_hour": offer.capacity_hour,
+        "if_short": wanted.if_short,
+        "total_amount": offer.total.amount,
+        "currency": offer.total.currency,
+        "pickup_code": new_code(),
+        "page_token": secrets.token_urlsafe(PAGE_TOKEN_BYTES),
+        "ready_by": offer.ready_by,
+        "hold_until": offer.hold_until,
+        "placed_at": now,
+        "changed_at": now,
+    }
+
+
+def _line_arrays(lines: Sequence[PricedLine]) -> dict[str, list[int]]:
+    return {
+        "products": [line.product.id for line in lines],
+        "quantities": [line.quantity for line in lines],
+        "amounts": [line.unit_price.amount for line in lines],
+        "versions": [line.price_version for line in lines],
+    }
+
+
+def _as_written(columns: dict[str, Any], offer: Quote) -> Order:
+    """The row in memory, as if it had been read: with its lines, and the store as the directory knows it."""
+    order = Order(**columns)
+    lines = []
+    for line in offer.lines:
+        row = OrderLine(
+            product_id=line.product.id,
+            quantity=line.quantity,
+            short=0,
+            unit_amount=line.unit_price.amount,
+            price_version=line.price_version,
         )
-    )
-    db.session.execute(
-        insert(table_of(OrderLine)),
-        [
-            {
-                "order_id": order_id,
-                "position": position,
-                "product_id": line.product.id,
-                "quantity": line.quantity,
-                "unit_amount": line.unit_price.amount,
-                "price_version": line.price_version,
-            }
-            for position, line in enumerate(offer.lines)
-        ],
-    )
-    db.session.execute(
-        insert(table_of(OrderHistory)).values(
-            order_id=order_id,
-            at=now,
-            action="place",
-            from_status=None,
-            to_status=INITIAL,
-            actor_kind=actor.kind,
-            actor_name=actor.name,
-        )
-    )
+        set_committed_value(row, "product", line.product)
+        lines.append(row)
+    set_committed_value(order, "lines", lines)
+    set_committed_value(order, "store", offer.store)
+    return order

@@ -41,3 +41,11 @@ class PickupCodeLocked(DomainError):
     kind = Kind.FORBIDDEN
     code = "pickup_code_locked"
     title = "Too many wrong codes; ask a manager"
+
+
+class TransferOver(DomainError):
+    """The goods of a transfer have arrived, or are not to be sent any more."""
+
+    kind = Kind.CONFLICT
+    code = "transfer_over"
+    title = "These goods are not on their way any more"

@@ -13,16 +13,21 @@ Status = Literal[
     "awaiting_payment", "placed", "in_transit", "reserved", "picking", "ready", "collected", "cancelled", "expired"
 ]
 Reason = Literal["customer", "staff", "out_of_stock", "payment_failed"]
+IfShort = Literal["part", "move", "cancel"]
 StockEffect = Literal["none", "reserve", "release", "consume"]
 MoneyEffect = Literal["none", "authorise", "capture", "void_or_refund"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 REASONS: tuple[Reason, ...] = get_args(Reason)
+# What becomes of an order whose goods are not all found: handed over in part, collected elsewhere, or called off.
+IF_SHORT: tuple[IfShort, ...] = get_args(IfShort)
 
 INITIAL: Status = "awaiting_payment"
 # A worker is about to decide: this is what `Prefer: wait` waits for. It does not wait for a customer who has to pay.
 BEING_DECIDED: Status = "placed"
 FINAL: frozenset[Status] = frozenset({"collected", "cancelled", "expired"})
+# Goods are reserved for the order, wherever they lie; every way out releases or consumes them.
+HOLDING_GOODS: frozenset[Status] = frozenset({"in_transit", "reserved", "picking", "ready"})
 OPEN_AT_STORE: tuple[Status, ...] = ("reserved", "picking", "ready")
 
 
@@ -58,8 +63,19 @@ TRANSITIONS: dict[str, Transition] = dict(
     (
         _row("pay", "awaiting_payment", "placed", "gateway", money="authorise", event="order.placed"),
         _row("reserve", "placed", "reserved", "worker", stock="reserve", event="order.reserved"),
-        _row("reroute", "placed", "placed", "worker", event="order.rerouted"),
+        _row("send_for", "placed", "in_transit", "worker", stock="reserve", event="order.reserved"),
+        _row("receive", "in_transit", "reserved", "staff", event="order.reserved"),
+        _row("reroute", "placed", "placed", "worker customer shop", event="order.rerouted"),
+        _row(
+            "withdraw",
+            "in_transit reserved picking",
+            "placed",
+            "worker staff system",
+            stock="release",
+            event="order.withdrawn",
+        ),
         _row("start_picking", "reserved", "picking", "staff"),
+        _row("short_pick", "picking", "picking", "staff"),
         _row("mark_ready", "picking", "ready", "staff", event="order.ready"),
         _row("hand_over", "ready", "collected", "staff", stock="consume", money="capture", event="order.collected"),
         _row(

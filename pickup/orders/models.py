@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pickup.catalog.models import Product
 from pickup.core.db import Base, BigInt, BigKey
-from pickup.orders.lifecycle import REASONS, STATUSES
+from pickup.orders.lifecycle import IF_SHORT, REASONS, STATUSES
 from pickup.stores.models import Store
 
 FIRST_NUMBER = 1_000_001
@@ -42,6 +42,18 @@ class Order(Base):
     origin_lon: Mapped[float | None]
     distance_m: Mapped[int | None]
     candidates: Mapped[list[dict[str, Any]]] = mapped_column(doc="each store looked at, in order, with the verdict")
+    routing_policy: Mapped[str] = mapped_column(server_default="nearest", doc="which of those that could was chosen")
+    sourcing: Mapped[list[dict[str, Any]] | None] = mapped_column(
+        doc="which store gives how many of what; empty: the pickup store gives all of it, from its shelf"
+    )
+    capacity_hour: Mapped[datetime | None] = mapped_column(
+        doc="the hour of the store's work that the order is counted in; empty: the store has no limit"
+    )
+    # What the customer was told. Before that an order may go elsewhere silently, after it only with their consent.
+    told_at: Mapped[datetime | None]
+    if_short: Mapped[str | None] = mapped_column(doc="what the customer wants if goods are missing; empty: the setting")
+    offer: Mapped[dict[str, Any] | None] = mapped_column(doc="what the customer can choose from, while we wait")
+    offer_until: Mapped[datetime | None]
 
     total_amount: Mapped[BigInt] = mapped_column(doc="minor units")
     currency: Mapped[str]
@@ -72,6 +84,10 @@ class Order(Base):
         ),
         Index("ix_orders_unpaid", "placed_at", postgresql_where=text("status = 'awaiting_payment'")),
         Index("ix_orders_held", "hold_until", postgresql_where=text("status = 'ready'")),
+        Index("ix_orders_offered", "offer_until", postgresql_where=text("offer_until IS NOT NULL")),
+        CheckConstraint("(offer IS NULL) = (offer_until IS NULL)", name="offer_has_an_end"),
+        CheckConstraint("offer IS NULL OR status = 'placed'", name="offer_while_placed"),
+        CheckConstraint(text(f"if_short IN {IF_SHORT}"), name="if_short"),
         CheckConstraint(text(f"status IN {STATUSES}"), name="status"),
         CheckConstraint(text(f"reason IN {REASONS}"), name="reason"),
         CheckConstraint("(reason IS NOT NULL) = (status = 'cancelled')", name="reason_when_cancelled"),
@@ -88,12 +104,16 @@ class OrderLine(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
     quantity: Mapped[int]
+    short: Mapped[int] = mapped_column(server_default="0", doc="units of them that could not be found")
     unit_amount: Mapped[BigInt] = mapped_column(doc="minor units")
     price_version: Mapped[BigInt] = mapped_column(doc="the row of the price ledger it was taken from")
 
     product: Mapped[Product] = relationship(lazy="raise")
 
-    __table_args__ = (CheckConstraint("quantity > 0", name="quantity"),)
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("short BETWEEN 0 AND quantity", name="short"),
+    )
 
 
 class OrderHistory(Base):
@@ -112,3 +132,15 @@ class OrderHistory(Base):
     note: Mapped[str | None]
 
     __table_args__ = (Index(None, "order_id", "id"),)
+
+
+class CapacityHour(Base):
+    """How many orders a store has taken on for one hour of its work; only of stores with an `hourly_capacity`."""
+
+    __tablename__ = "capacity_hours"
+
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"), primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True, doc="the full hour in which the work on it begins")
+    taken: Mapped[int] = mapped_column(server_default="0")
+
+    __table_args__ = (CheckConstraint("taken >= 0", name="taken"),)

@@ -7,7 +7,7 @@ from flask import current_app
 
 from pickup.core.db import db
 from pickup.core.errors import InvalidFields, Unavailable
-from pickup.orders.quoting import Pickup
+from pickup.orders.finding import Pickup
 from pickup.stores.geocoding import Coordinates, GeocoderUnavailable, Geocoding, PlaceNotFound
 
 

@@ -1,16 +1,20 @@
 """Orders and quotes as the API shows them: plain values for the schemas to write."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import current_app
 
 from pickup.config import Settings
 from pickup.core.types import Money
+from pickup.inventory.models import Transfer
 from pickup.orders.lifecycle import actions_from
 from pickup.orders.models import Order, OrderHistory, OrderLine
 from pickup.orders.quoting import Quote
 from pickup.orders.schemas import QuoteSchema
 from pickup.payments.models import Payment
+from pickup.stores.directory import directory
 
 _QUOTE = QuoteSchema()
 
@@ -21,7 +25,9 @@ def page_url(order: Order) -> str:
     return f"{settings.public_url}/p/{order.page_token}"
 
 
-def present_order(order: Order, payment: Payment, *, with_history: bool = False) -> dict[str, Any]:
+def present_order(
+    order: Order, payment: Payment, *, transfers: Sequence[Transfer] = (), with_history: bool = False
+) -> dict[str, Any]:
     """An order, loaded by `queries.get_order`."""
     shown = {
         "id": order.id,
@@ -59,6 +65,9 @@ def present_order(order: Order, payment: Payment, *, with_history: bool = False)
             "arrived_at": order.arrived_at,
         },
         "candidates": order.candidates,
+        "routing_policy": order.routing_policy,
+        "transfers": [_present_transfer(each, order) for each in transfers],
+        "offer": _present_offer(order),
         "allowed_actions": actions_from(order.status, "shop"),
     }
     if with_history:
@@ -103,9 +112,37 @@ def _present_line(line: OrderLine, currency: str) -> dict[str, Any]:
         "sku": line.product.sku,
         "name": line.product.name,
         "quantity": line.quantity,
+        "short": line.short,
         "unit_price": unit_price,
         "price_version": line.price_version,
-        "total": unit_price * line.quantity,
+        "total": unit_price * (line.quantity - line.short),
+    }
+
+
+def _present_transfer(transfer: Transfer, order: Order) -> dict[str, Any]:
+    skus = {line.product_id: line.product.sku for line in order.lines}
+    return {
+        "id": str(transfer.id),
+        "from_store": directory().by_id[transfer.source_id].ref,
+        "status": transfer.status,
+        "expected_at": transfer.expected_at,
+        "sent_at": transfer.sent_at,
+        "received_at": transfer.received_at,
+        "items": [{"sku": skus[line.product_id], "quantity": line.quantity} for line in transfer.lines],
+    }
+
+
+def _present_offer(order: Order) -> dict[str, Any] | None:
+    if order.offer is None:
+        return None
+    options = [
+        {"choice": choice, "store_ref": each["store_ref"], "ready_by": datetime.fromisoformat(each["ready_by"])}
+        for choice, each in order.offer["options"].items()
+    ]
+    return {
+        "why": order.offer["why"],
+        "until": order.offer_until,
+        "options": [*options, {"choice": "cancel", "store_ref": None, "ready_by": None}],
     }
 
 

@@ -39,6 +39,11 @@ def ready_by(now: datetime, prep: timedelta, openings: Iterable[Opening]) -> dat
     return None
 
 
+def begins_at(now: datetime, openings: Iterable[Opening]) -> datetime | None:
+    """The moment from which somebody can work on it: now, or the next opening."""
+    return next((max(opens, now) for opens, closes in openings if closes > now), None)
+
+
 def hold_until(ready: datetime, hold_days: int, openings: Iterable[Opening]) -> datetime:
     """The moment after which goods that nobody collected go back to the shelf.
 

@@ -15,12 +15,32 @@ MINUTE = timedelta(minutes=1)
 HORIZON = timedelta(days=14)
 
 
-def ready_by_at(store: StoreEntry, *, now: datetime) -> datetime | None:
-    """When an order placed now can be collected there, to the minute; None if the store is not going to open."""
-    now = (now + MINUTE - timedelta.resolution).replace(second=0, microsecond=0)
+def ready_by_at(store: StoreEntry, *, now: datetime, queue: timedelta = timedelta()) -> datetime | None:
+    """When an order placed now can be collected there, to the minute; None if the store is not going to open.
+
+    Args:
+        queue: the working time that the orders before this one take.
+    """
+    now = _next_minute(now)
     settings: Settings = current_app.extensions["settings"]
     minutes = settings.prep_minutes if store.prep_minutes is None else store.prep_minutes
-    return promise.ready_by(now, timedelta(minutes=minutes), _openings(store, now, now + HORIZON))
+    return promise.ready_by(now, queue + timedelta(minutes=minutes), _openings(store, now, now + HORIZON))
+
+
+def work_begins_at(store: StoreEntry, *, now: datetime) -> datetime | None:
+    """When the store can begin to prepare an order placed now; None if it is not going to open."""
+    now = _next_minute(now)
+    return promise.begins_at(now, _openings(store, now, now + HORIZON))
+
+
+def queue_of(store: StoreEntry, orders: int) -> timedelta:
+    """The working time that so many orders of an hour take; none where a store's capacity is not known.
+
+    A store that prepares four orders an hour begins with the third of them after half an hour.
+    """
+    if not store.hourly_capacity:
+        return timedelta()
+    return timedelta(minutes=60 * orders // store.hourly_capacity)
 
 
 def hold_until_at(store: StoreEntry, ready: datetime) -> datetime:
@@ -28,6 +48,10 @@ def hold_until_at(store: StoreEntry, ready: datetime) -> datetime:
     settings: Settings = current_app.extensions["settings"]
     days = settings.hold_days if store.hold_days is None else store.hold_days
     return promise.hold_until(ready, days, _openings(store, ready, ready + timedelta(days=days) + HORIZON))
+
+
+def _next_minute(at: datetime) -> datetime:
+    return (at + MINUTE - timedelta.resolution).replace(second=0, microsecond=0)
 
 
 def _openings(store: StoreEntry, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

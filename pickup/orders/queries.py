@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, select
+from sqlalchemy import ARRAY, Integer, Select, Uuid, any_, bindparam, func, select, text
 from sqlalchemy.orm import joinedload, selectinload
 
 from pickup.core.db import db
@@ -95,9 +95,37 @@ def order_by_page_token(token: str) -> Order:
     return order
 
 
+def open_order_counts(store_ids: Sequence[int]) -> dict[int, int]:
+    """How many orders stores have to do, by store id; those without any are absent."""
+    wanted = bindparam("stores", list(store_ids), type_=ARRAY(Integer()))
+    rows = db.session.execute(
+        select(Order.store_id, func.count())
+        .where(Order.store_id == any_(wanted), Order.status.in_(OPEN_AT_STORE))
+        .group_by(Order.store_id)
+    )
+    return dict(rows.all())
+
+
+_STATUS = text("SELECT status FROM orders WHERE id = :id").bindparams(bindparam("id", type_=Uuid()))
+_LOCK_STATUS = text("SELECT status FROM orders WHERE id = :id FOR UPDATE").bindparams(bindparam("id", type_=Uuid()))
+
+
 def status_of(order_id: uuid.UUID) -> str:
     """Only the status, fresh from the database."""
-    return db.session.execute(select(Order.status).where(Order.id == order_id)).scalar_one()
+    status: str = db.session.execute(_STATUS, {"id": order_id}).scalar_one()
+    return status
+
+
+def lock_status(order_id: uuid.UUID) -> str:
+    """Only the status, with the order locked until the end of the transaction."""
+    status: str = db.session.execute(_LOCK_STATUS, {"id": order_id}).scalar_one()
+    return status
+
+
+def status_and_total_of(order_id: uuid.UUID) -> tuple[str, int]:
+    """The status, and what the order costs in minor units."""
+    status, total = db.session.execute(select(Order.status, Order.total_amount).where(Order.id == order_id)).one()
+    return status, total
 
 
 def _uuids(ids: Iterable[uuid.UUID]) -> Any:

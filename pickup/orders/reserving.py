@@ -1,75 +1,151 @@
-"""Reserving the goods of placed orders, many in one transaction; and what becomes of those that came too late."""
+"""Reserving the goods of placed orders, many in one transaction; and what becomes of those that came too late.
+
+Two effects of one handler, each in a transaction of its own: while `reserve_stock` holds the locks of the shelves
+nobody looks for another store, and while `route_on` looks no shelf is locked.
+"""
 
 import uuid
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ARRAY, Uuid, bindparam, text
 
 from pickup.core import signals
+from pickup.core.db import db
 from pickup.core.outbox import Task
 from pickup.core.types import Actor
 from pickup.inventory import service as inventory
-from pickup.inventory.allocation import Demand
-from pickup.orders import queries
-from pickup.orders.models import Order
-from pickup.orders.promising import hold_until_at
-from pickup.orders.quoting import Pickup, route_basket
+from pickup.inventory import transfers
+from pickup.inventory.allocation import Demand, Key, allocate
+from pickup.orders import capacity, queries, rerouting
+from pickup.orders.sourcing import Source
 from pickup.orders.transitions import advance
-from pickup.stores.geocoding import Coordinates
+from pickup.stores.directory import StoreDirectory, fresh_directory
 
 WORKER = Actor("worker", "reservations")
 
 
-def reserve_stock(tasks: Sequence[Task], now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """The columns of a placed order that its reservation needs."""
+
+    id: uuid.UUID
+    number: int
+    status: str
+    store_id: int
+    capacity_hour: datetime | None
+    sources: tuple[Source, ...]
+
+    @property
+    def hour(self) -> capacity.HourKey | None:
+        """The hour of work that it needs a place in, if the store has a limit."""
+        return (self.store_id, self.capacity_hour) if self.capacity_hour else None
+
+    @property
+    def is_sent_for(self) -> bool:
+        """Whether some of it has to come from elsewhere."""
+        return any(source.expected_at is not None for source in self.sources)
+
+    def goods(self) -> dict[Key, int]:
+        """Units by the shelf that they lie on."""
+        return {
+            (source.store_id, product_id): quantity
+            for source in self.sources
+            for product_id, quantity in source.quantities.items()
+        }
+
+    def demand(self) -> Demand[uuid.UUID]:
+        """The goods, and a place in the store's hour."""
+        needs: dict[Hashable, int] = dict(self.goods().items())
+        return Demand(self.id, needs | ({self.hour: 1} if self.hour else {}))
+
+
+# The order of ids is the order in which several orders are locked, everywhere.
+_LOCK_PLACED = text("""
+    SELECT id, number, status, store_id, capacity_hour, sourcing,
+           ARRAY(SELECT ARRAY[product_id, quantity] FROM order_lines WHERE order_id = orders.id)
+    FROM orders
+    WHERE id = ANY(:ids) AND status = 'placed' AND offer IS NULL
+    ORDER BY id
+    FOR UPDATE
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid())))
+
+
+def reserve_stock(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
     """Reserve for every order that is still `placed`, in the order in which they were placed.
 
-    An order that finds less than it needs goes on to the next candidate, silently, since nobody has been told a store
-    yet; it gets its turn there with the next batch, because levels are locked once a transaction. Without a candidate
-    left it is cancelled, and the money is given back.
+    Returns:
+        The tasks of the orders that found less than they need, or a store that takes no orders any more.
     """
+    stores = fresh_directory()
+    orders = _lock_placed([task.subject_id for task in tasks])
+    met = _reserve([order for order in orders if stores.by_id[order.store_id].takes_orders], stores, now)
+    signals.after_commit(signals.ORDER_DECIDED, met)
+    lost = {order.id for order in orders} - met
+    return [task for task in tasks if task.subject_id in lost]
+
+
+def route_on(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
+    """Send the orders that lost the race on to another store, or cancel them."""
     orders = queries.lock_orders((task.subject_id for task in tasks), with_lines=True)
     placed = sorted((order for order in orders if order.status == "placed"), key=lambda order: order.number)
-    met = inventory.reserve([_demand(order) for order in placed], now=now)
-    advance([order for order in placed if order.id in met], "reserve", actor=WORKER, now=now)
-    for order in placed:
-        if order.id not in met:
-            _route_on(order, now)
-    signals.after_commit(signals.ORDER_DECIDED, (order.id for order in placed))
+    decided = rerouting.route_on(placed, actor=WORKER, now=now)
+    signals.after_commit(signals.ORDER_DECIDED, decided)
+    return ()
 
 
-def quantities_of(order: Order) -> Counter[int]:
-    """Units by product id."""
-    quantities: Counter[int] = Counter()
-    for line in order.lines:
-        quantities[line.product_id] += line.quantity
-    return quantities
+def _lock_placed(ids: Sequence[uuid.UUID]) -> list[PlacedOrder]:
+    """Orders that wait for their goods, locked, in the order in which they were placed."""
+    orders = [_placed_order(*row) for row in db.session.execute(_LOCK_PLACED, {"ids": ids})]
+    return sorted(orders, key=lambda order: order.number)
 
 
-def _demand(order: Order) -> Demand[uuid.UUID]:
-    needs = {(order.store_id, product_id): quantity for product_id, quantity in quantities_of(order).items()}
-    return Demand(order.id, needs)
+def _placed_order(
+    order_id: uuid.UUID,
+    number: int,
+    status: str,
+    store_id: int,
+    capacity_hour: datetime | None,
+    sourcing: Sequence[Mapping[str, Any]] | None,
+    lines: Sequence[tuple[int, int]],
+) -> PlacedOrder:
+    own_shelf = Source(store_id, dict(lines), None)
+    sources = tuple(Source.from_json(each) for each in sourcing) if sourcing else (own_shelf,)
+    return PlacedOrder(order_id, number, status, store_id, capacity_hour, sources)
 
 
-def _route_on(order: Order, now: datetime) -> None:
-    """The race for the goods is lost: the next pickup point, if the customer left the choice to us and there is one."""
-    lost = frozenset({order.store_id})
-    verdicts = [
-        {**each, "verdict": "reservation_lost"} if each["verdict"] == "chosen" else each for each in order.candidates
+def _reserve(orders: Sequence[PlacedOrder], stores: StoreDirectory, now: datetime) -> set[uuid.UUID]:
+    demands = {order.id: order.demand() for order in orders}
+    available: dict[Hashable, int] = {}
+    available |= inventory.lock_available(
+        [key for order in orders for key in order.goods()],
+        lambda store_id: stores.by_id[store_id].safety_floor,
+    )
+    for key, taken in capacity.lock_taken(order.hour for order in orders if order.hour).items():
+        limit = stores.by_id[key[0]].hourly_capacity
+        available[key] = len(orders) if limit is None else limit - taken  # the limit may have been lifted
+    met = {demand.owner for demand in allocate(demands.values(), available)}
+    winners = [order for order in orders if order.id in met]
+    inventory.hold([hold for order in winners for hold in _holds(order)], now=now)
+    capacity.take_on(order.hour for order in winners if order.hour)
+    transfers.request([request for order in winners for request in _requests(order)], now=now)
+    advance([order for order in winners if not order.is_sent_for], "reserve", actor=WORKER, now=now)
+    advance([order for order in winners if order.is_sent_for], "send_for", actor=WORKER, now=now)
+    return met
+
+
+def _holds(order: PlacedOrder) -> list[inventory.Hold]:
+    return [
+        inventory.Hold(order.id, store_id, product_id, quantity)
+        for (store_id, product_id), quantity in order.goods().items()
     ]
-    if order.origin_lat is None or order.origin_lon is None:
-        order.candidates = verdicts
-        advance([order], "cancel", actor=WORKER, now=now, reason="out_of_stock", note="the last units went elsewhere")
-        return
-    near = Coordinates(order.origin_lat, order.origin_lon)
-    route, stores = route_basket(quantities_of(order), Pickup(near, None), now=now, without=lost)
-    seen = {each["store_ref"] for each in verdicts}
-    order.candidates = verdicts + [
-        each.as_json() for each in route.considered if each.candidate.ref not in seen or each.verdict == "chosen"
+
+
+def _requests(order: PlacedOrder) -> list[transfers.Request]:
+    return [
+        transfers.Request(order.id, source.store_id, order.store_id, source.quantities, source.expected_at)
+        for source in order.sources
+        if source.expected_at is not None
     ]
-    if route.chosen is None or route.ready_by is None:
-        advance([order], "cancel", actor=WORKER, now=now, reason="out_of_stock", note="no other store has all of it")
-        return
-    store = stores.by_id[route.chosen.store_id]
-    order.store_id, order.distance_m = store.id, route.chosen.distance_m
-    order.ready_by, order.hold_until = route.ready_by, hold_until_at(store, route.ready_by)
-    advance([order], "reroute", actor=WORKER, now=now, note=f"to {store.ref}")

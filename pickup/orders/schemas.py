@@ -19,14 +19,16 @@ from pickup.core.schemas import (
     page_of,
 )
 from pickup.core.types import ActorKind
+from pickup.inventory.models import TRANSFER_STATUSES
 from pickup.orders.basket import QUANTITY_MAX
-from pickup.orders.lifecycle import REASONS, STATUSES, TRANSITIONS
+from pickup.orders.lifecycle import IF_SHORT, REASONS, STATUSES, TRANSITIONS
 from pickup.orders.routing import Verdict
 from pickup.payments.models import PAYMENT_STATUSES
 
 ITEMS_MAX = 1000
 PICKUP_WAYS = ("near", "postcode", "address", "store_ref")
 LOCALES = ("en", "es", "zh")
+CHOICES = ("move", "wait", "cancel")
 
 READY_BY = {"description": "the promise: it can be collected from then on", "example": "2026-03-02T16:00:00Z"}
 HOLD_UNTIL = {"description": "the goods are kept until then", "example": "2026-03-10T03:00:00Z"}
@@ -115,6 +117,15 @@ class NewOrderSchema(Schema):
     items = fields.List(fields.Nested(ItemSchema), required=True, validate=validate.Length(1, ITEMS_MAX))
     pickup = fields.Nested(PickupSchema, required=True)
     payment = fields.Nested(PaymentMeansSchema, required=True)
+    if_short = fields.String(
+        validate=validate.OneOf(IF_SHORT),
+        metadata={
+            "description": "what the customer wants if the store does not find all of it: the rest of it (`part`; what "
+            "is missing is not charged), all of it from another store (`move`), or nothing (`cancel`). Without it the "
+            "retailer's setting holds",
+            "example": "part",
+        },
+    )
     expected_total = fields.Nested(
         MoneySchema,
         metadata={
@@ -183,6 +194,51 @@ class OrderLineSchema(QuoteLineSchema):
     """A line of an order."""
 
     name = fields.String(metadata={"example": "Whole milk, 1 gal"})
+    short = fields.Integer(
+        metadata={"description": "units of them that could not be found; not in the total", "example": 0}
+    )
+
+
+class TransferSchema(Schema):
+    """Goods of an order that another store sends to the pickup point."""
+
+    id = fields.String(metadata={"example": "17"})
+    from_store = fields.String(metadata={"description": "the store or warehouse that sends them", "example": "DC-1"})
+    status = fields.String(validate=validate.OneOf(TRANSFER_STATUSES), metadata={"example": "sent"})
+    expected_at = Instant(metadata={"description": "when they should be there", "example": "2026-03-03T15:00:00Z"})
+    sent_at = Instant(allow_none=True, metadata={"example": None})
+    received_at = Instant(allow_none=True, metadata={"example": None})
+    items = fields.List(fields.Nested(ItemSchema))
+
+
+class OptionSchema(Schema):
+    """Something that the customer may choose."""
+
+    choice = fields.String(validate=validate.OneOf(CHOICES), metadata={"example": "move"})
+    store_ref = fields.String(
+        allow_none=True, metadata={"description": "where it is collected then; null: nowhere", "example": "102"}
+    )
+    ready_by = Instant(allow_none=True, metadata=READY_BY)
+
+
+class OfferSchema(Schema):
+    """The store cannot keep its word, and the customer chooses what becomes of the order."""
+
+    why = fields.String(metadata={"description": "what happened", "example": "short_pick"})
+    until = Instant(
+        metadata={"description": "without an answer by then it is cancelled", "example": "2026-03-03T15:00:00Z"}
+    )
+    options = fields.List(fields.Nested(OptionSchema))
+
+
+class ChoiceSchema(Schema):
+    """The customer's answer to an offer."""
+
+    choice = fields.String(
+        required=True,
+        validate=validate.OneOf(CHOICES),
+        metadata={"description": "one of the options of the order's `offer`", "example": "move"},
+    )
 
 
 class OrderPaymentSchema(Schema):
@@ -272,6 +328,15 @@ class OrderSchema(Schema):
     payment = fields.Nested(OrderPaymentSchema)
     pickup = fields.Nested(OrderPickupSchema)
     candidates = fields.List(fields.Nested(CandidateSchema), metadata=CANDIDATES)
+    routing_policy = fields.String(
+        metadata={"description": "by which of those that could one was chosen", "example": "nearest"}
+    )
+    transfers = fields.List(
+        fields.Nested(TransferSchema), metadata={"description": "what other stores send for it", "example": []}
+    )
+    offer = fields.Nested(
+        OfferSchema, allow_none=True, metadata={"description": "what the customer has to choose", "example": None}
+    )
     allowed_actions = fields.List(
         fields.String(validate=validate.OneOf(tuple(TRANSITIONS))),
         metadata={"description": "what a shop may do with it now", "example": ["cancel"]},

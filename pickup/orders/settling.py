@@ -28,20 +28,23 @@ class Settlement:
 
     payment: Payment
     wanted: PaymentStatus
+    amount: int
+    """Minor units to take, for a capture: what was handed over, which may be less than was ordered."""
 
 
 def prepare(task: Task, now: datetime) -> Settlement | None:
     """What is to be done about the money of an order; None if it is done."""
-    effect = EFFECT_OF[queries.status_of(task.subject_id)]
+    status, total = queries.status_and_total_of(task.subject_id)
+    effect = EFFECT_OF[status]
     payment = payments.payment_of(task.subject_id)
     if payment.status in NOTHING_TO_DO[effect]:
         return None
-    return Settlement(payment, WANTED[effect])
+    return Settlement(payment, WANTED[effect], total)
 
 
 def perform(settlement: Settlement) -> Outcome:
     """Ask the gateway."""
-    return payments.settle(settlement.payment, settlement.wanted)
+    return payments.settle(settlement.payment, settlement.wanted, settlement.amount)
 
 
 def record(task: Task, outcome: Outcome, now: datetime) -> None:

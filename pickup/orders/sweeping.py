@@ -15,6 +15,8 @@ from pickup.orders import checkout, queries, service
 from pickup.orders.models import Order
 from pickup.orders.transitions import advance
 from pickup.payments import service as payments
+from pickup.payments.gateway import Outcome
+from pickup.payments.models import Payment
 
 # Younger than this, a pending payment is in the hands of the request that opened it.
 IN_FLIGHT = timedelta(seconds=30)
@@ -28,11 +30,27 @@ def resolve_pending_payments(now: datetime) -> int:
     for payment in pending:
         try:
             outcome = checkout.ask_gateway(payment)
-            in_transaction(partial(checkout.settle_order, payment.order_id, outcome, now=now))
+            in_transaction(partial(_settle, payment, outcome, now))
         except Exception as error:  # whatever is wrong with one must not hold up those behind it
             db.session.rollback()
             log.error("payment_not_resolved", order_id=str(payment.order_id), exc_info=error)
     return len(pending)
+
+
+def _settle(payment: Payment, outcome: Outcome | None, now: datetime) -> None:
+    checkout.settle_order(checkout.OpenedOrder(queries.lock_order(payment.order_id), payment), outcome, now=now)
+
+
+def end_offers(now: datetime) -> int:
+    """Cancel orders whose customers did not choose in time what they want instead."""
+
+    def work() -> int:
+        ids = db.session.scalars(select(Order.id).where(Order.offer_until < now).limit(AT_ONCE)).all()
+        orders = [order for order in queries.lock_orders(ids) if order.offer_until and order.offer_until < now]
+        advance(orders, "cancel", actor=SYSTEM, now=now, reason="out_of_stock", note="nothing was chosen in time")
+        return len(orders)
+
+    return in_transaction(work)
 
 
 def cancel_unpaid_orders(now: datetime) -> int:

@@ -1,30 +1,96 @@
 """The one way an order changes its status: `advance`, by the table in `lifecycle.py`."""
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, Protocol
 
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, BindParameter, Boolean, DateTime, Text, Uuid, bindparam, text
+from sqlalchemy.orm.attributes import set_committed_value
 
 from pickup.core import outbox
-from pickup.core.db import db, table_of
+from pickup.core.db import db
 from pickup.core.types import Actor
 from pickup.inventory import service as inventory
+from pickup.orders import capacity
 from pickup.orders.errors import ActionNotAllowed
-from pickup.orders.lifecycle import TRANSITIONS, Reason, StockEffect, Transition, actions_from
-from pickup.orders.models import Order, OrderHistory
+from pickup.orders.lifecycle import HOLDING_GOODS, TRANSITIONS, Reason, StockEffect, Transition, actions_from
+from pickup.orders.models import Order
+
+
+class Advancing(Protocol):
+    """An order as far as a step needs it: the row of the ORM, or the few columns that a batch reads."""
+
+    @property
+    def id(self) -> uuid.UUID: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def store_id(self) -> int: ...
+    @property
+    def capacity_hour(self) -> datetime | None: ...
+
+
+# The step, its history and its event are one statement, for as many orders as there are. An offer ends with the step
+# that follows it; a customer has been told a store when the goods are reserved there.
+_MOVED = """
+    WITH given AS (
+        SELECT orders.id, orders.status, position
+        FROM unnest(:ids) WITH ORDINALITY AS given (id, position) JOIN orders USING (id)
+    ), moved AS (
+        UPDATE orders SET
+            status = :target, reason = :reason, changed_at = :now, offer = NULL, offer_until = NULL,
+            told_at = CASE WHEN :tells THEN coalesce(told_at, :now) ELSE told_at END
+        FROM given WHERE orders.id = given.id
+        RETURNING orders.id, orders.number, orders.store_id, given.status AS came_from, given.position
+    ), noted AS (
+        INSERT INTO order_history (order_id, at, action, from_status, to_status, actor_kind, actor_name, note)
+        SELECT id, :now, :action, came_from, :target, :actor_kind, :actor_name, :note FROM moved ORDER BY position
+    )
+"""
+_TOLD = """
+    , told AS (
+        SELECT id AS subject_id, position, jsonb_build_object(
+            'number', number, 'status', :target, 'from', came_from, 'reason', :reason, 'store_id', store_id
+        ) AS data
+        FROM moved
+    ),
+"""
+_PARAMETERS: tuple[BindParameter[Any], ...] = (
+    bindparam("ids", type_=ARRAY(Uuid())),
+    bindparam("now", type_=DateTime(timezone=True)),
+    bindparam("tells", type_=Boolean()),
+    *(bindparam(name, type_=Text()) for name in ("target", "reason", "action", "actor_kind", "actor_name", "note")),
+)
+_COUNT = "SELECT count(*) FROM moved"
+_MOVE = text(_MOVED + _COUNT).bindparams(*_PARAMETERS)
+_MOVE_AND_EMIT = text(_MOVED + _TOLD + outbox.EMISSION).bindparams(*_PARAMETERS, *outbox.EMISSION_PARAMETERS)
+
+
+def _release(orders: Sequence[Advancing], now: datetime) -> None:
+    """What has not been reserved, or taken on, is not given back."""
+    holding = [order for order in orders if order.status in HOLDING_GOODS]
+    if holding:
+        inventory.release([order.id for order in holding], now=now)
+    capacity.give_back(
+        (order.store_id, order.capacity_hour) for order in holding if order.capacity_hour and order.status in NOT_BEGUN
+    )
+
+
+# Work that somebody has begun is done, whatever becomes of the order.
+NOT_BEGUN = frozenset({"in_transit", "reserved"})
 
 # `reserve` is not here: whether it succeeds decides whether the action is taken at all (see `reserving.py`).
 # The money effects are not here either: a gateway is never asked inside a transaction. They follow from the event,
 # by the handler `settle_payment`.
-STOCK_EFFECTS: Mapping[StockEffect, Callable[[Iterable[uuid.UUID], datetime], None]] = {
-    "release": lambda orders, now: inventory.release(orders, now=now),
-    "consume": lambda orders, now: inventory.consume(orders, now=now),
+STOCK_EFFECTS: Mapping[StockEffect, Callable[[Sequence[Advancing], datetime], None]] = {
+    "release": _release,
+    "consume": lambda orders, now: inventory.consume([order.id for order in orders], now=now),
 }
 
 
 def advance(
-    orders: Sequence[Order],
+    orders: Sequence[Advancing],
     action: str,
     *,
     actor: Actor,
@@ -32,7 +98,7 @@ def advance(
     reason: Reason | None = None,
     note: str | None = None,
 ) -> None:
-    """Take orders one step on: status, stock, history and event, in the present transaction.
+    """Take orders one step on: status, history and event, and the stock effect, in the present transaction.
 
     Args:
         orders: locked by the caller (`queries.lock_orders`).
@@ -43,47 +109,47 @@ def advance(
     Raises:
         ActionNotAllowed: an order's status, or the actor, does not allow the action; then none is changed.
     """
+    if not orders:
+        return
     row = TRANSITIONS[action]
     for order in orders:
         _guard(order, row, actor)
-    _write_history(orders, row, actor, now, note)
-    for order in orders:
-        order.status = row.target
-        order.reason = reason
-        order.changed_at = now
-    db.session.flush()
+    db.session.flush()  # what else was changed of these orders, before the statement that reads them
     if row.stock in STOCK_EFFECTS:
-        STOCK_EFFECTS[row.stock]([order.id for order in orders], now)
+        STOCK_EFFECTS[row.stock](orders, now)
+    values: dict[str, Any] = {
+        "ids": [order.id for order in orders],
+        "action": action,
+        "target": row.target,
+        "reason": reason,
+        "actor_kind": actor.kind,
+        "actor_name": actor.name,
+        "note": note,
+        "now": now,
+        "tells": row.event == "order.reserved",
+    }
     if row.event:
-        outbox.emit(row.event, {order.id: _event_data(order) for order in orders}, at=now)
+        db.session.execute(_MOVE_AND_EMIT, values | outbox.emission(row.event, now))
+    else:
+        db.session.execute(_MOVE, values)
+    _keep_up(orders, row, reason, now)
 
 
-def _guard(order: Order, row: Transition, actor: Actor) -> None:
+def _keep_up(orders: Sequence[Advancing], row: Transition, reason: Reason | None, now: datetime) -> None:
+    """The objects in memory are what the statement has made of their rows."""
+    changed = {"status": row.target, "reason": reason, "changed_at": now, "offer": None, "offer_until": None}
+    for order in orders:
+        if isinstance(order, Order):
+            for name, value in changed.items():
+                set_committed_value(order, name, value)
+            if row.event == "order.reserved" and order.told_at is None:
+                set_committed_value(order, "told_at", now)
+
+
+def _guard(order: Advancing, row: Transition, actor: Actor) -> None:
     if order.status not in row.sources or actor.kind not in row.actors:
         raise ActionNotAllowed(
             f"An order that is {order.status} cannot take the step {row.action!r}.",
             status_of_order=order.status,
             allowed_actions=actions_from(order.status, actor.kind),
         )
-
-
-def _write_history(orders: Sequence[Order], row: Transition, actor: Actor, now: datetime, note: str | None) -> None:
-    steps = [
-        {
-            "order_id": order.id,
-            "at": now,
-            "action": row.action,
-            "from_status": order.status,
-            "to_status": row.target,
-            "actor_kind": actor.kind,
-            "actor_name": actor.name,
-            "note": note,
-        }
-        for order in orders
-    ]
-    if steps:
-        db.session.execute(insert(table_of(OrderHistory)), steps)
-
-
-def _event_data(order: Order) -> dict[str, str | int | None]:
-    return {"number": order.number, "status": order.status, "reason": order.reason, "store_id": order.store_id}

@@ -1,6 +1,7 @@
 """HTTP of orders, for the shop."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,13 @@ from pickup.core.api import Blueprint, accepts_headers, refuses, requires, wait_
 from pickup.core.auth import current_caller
 from pickup.core.clock import utcnow
 from pickup.core.db import db, in_transaction
+from pickup.core.errors import DomainError
 from pickup.core.pagination import decode_cursor, page
 from pickup.core.signals import Waiters
 from pickup.core.types import Actor, Money
-from pickup.orders import checkout, queries, service
+from pickup.inventory.models import Transfer
+from pickup.inventory.transfers import transfers_of
+from pickup.orders import checkout, queries, rerouting, service
 from pickup.orders.basket import Item
 from pickup.orders.checkout import NewOrder, Person
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, OutOfStock, PriceChanged
@@ -24,6 +28,7 @@ from pickup.orders.places import read_pickup
 from pickup.orders.presenting import present_order
 from pickup.orders.schemas import (
     ArrivalSchema,
+    ChoiceSchema,
     NewOrderSchema,
     OrderPageSchema,
     OrderSchema,
@@ -94,21 +99,26 @@ def place_order(body: dict[str, Any]) -> Response:
     """
     now, caller = utcnow(), current_caller()
     attempt = idempotency.attempt_of(caller.client_id, request.get_json())
-    earlier = idempotency.earlier(attempt, now=now)
-    if earlier is None:
+    try:
         wanted = _read_order(body)
-        payment = in_transaction(lambda: checkout.open_order(wanted, attempt, caller.actor, now=now))
-    elif earlier.answer is not None:
-        return earlier.answer
-    else:
-        payment = payment_of(earlier.subject_id)
+        opened = in_transaction(lambda: checkout.open_order(wanted, attempt, caller.actor, now=now))
+    except DomainError:
+        # Only now it matters whether the request is a repetition: what was refused has no effect.
+        earlier = idempotency.earlier(attempt, now=now)
+        if earlier is None:
+            raise
+        if earlier.answer is not None:
+            return earlier.answer
+        opened = checkout.reopen(earlier.subject_id)
         db.session.commit()  # the claim of a request that died is ours now
-    order_id, outcome = payment.order_id, checkout.ask_gateway(payment)
+    outcome = checkout.ask_gateway(opened.payment)
     seconds = wait_preference(WAIT_MAX_SECONDS)
     if seconds:
-        in_transaction(lambda: checkout.settle_order(order_id, outcome, now=now))
-        _wait_for_decision(order_id, seconds)
-    return in_transaction(lambda: _settled_answer(order_id, outcome, attempt, now))
+        in_transaction(lambda: checkout.settle_order(opened, outcome, now=now))
+        _wait_for_decision(opened.order.id, seconds)
+        opened = checkout.reopen(opened.order.id)
+        outcome = None
+    return in_transaction(lambda: _settled_answer(opened, outcome, attempt, now))
 
 
 @blueprint.get("")
@@ -130,7 +140,11 @@ def list_orders(query: dict[str, Any]) -> dict[str, Any]:
     )
     shown = page(orders, query["limit"], lambda order: (str(order.id),))
     payments = payments_of([order.id for order in shown["data"]])
-    return {**shown, "data": [present_order(order, payments[order.id]) for order in shown["data"]]}
+    transfers = _transfers_of(shown["data"])
+    return {
+        **shown,
+        "data": [present_order(order, payments[order.id], transfers=transfers[order.id]) for order in shown["data"]],
+    }
 
 
 @blueprint.get("/<order_id>")
@@ -143,7 +157,7 @@ def show_order(order_id: str) -> dict[str, Any]:
     The history has a step for each change of the status: when, what, from where to where, and by whom.
     """
     order = queries.get_order(_uuid(order_id), client_id=current_caller().client_id, with_history=True)
-    return present_order(order, payment_of(order.id), with_history=True)
+    return present_order(order, payment_of(order.id), transfers=_transfers_of([order])[order.id], with_history=True)
 
 
 @blueprint.post("/<order_id>/cancel")
@@ -185,6 +199,29 @@ def announce_arrival(arrival: dict[str, Any], order_id: str) -> dict[str, Any]:
     return _change(order_id, lambda order, now: service.arrive(order, arrival.get("note"), now=now))
 
 
+@blueprint.post("/<order_id>/choice")
+@requires("shop")
+@refuses(OrderNotFound, ActionNotAllowed)
+@blueprint.arguments(ChoiceSchema)
+@blueprint.response(200, OrderSchema)
+def choose(answer: dict[str, Any], order_id: str) -> dict[str, Any]:
+    """Answer an offer for the customer.
+
+    Where a store cannot keep its word, the order's `offer` says what there is instead: another store, the same one
+    later, or to cancel. The customer is asked by mail, too; the first answer counts.
+    """
+    actor = Actor("shop", current_caller().name)
+    return _change(order_id, lambda order, now: rerouting.choose(order, answer["choice"], actor=actor, now=now))
+
+
+def _transfers_of(orders: Sequence[Order]) -> dict[uuid.UUID, list[Transfer]]:
+    found: dict[uuid.UUID, list[Transfer]] = {order.id: [] for order in orders}
+    sent_for = [order.id for order in orders if order.sourcing]
+    for transfer in transfers_of(sent_for) if sent_for else ():
+        found[transfer.order_id].append(transfer)
+    return found
+
+
 def _cancel_once(order: Order, now: datetime) -> None:
     if order.status == "cancelled":  # a repeated request has its effect already
         return
@@ -196,10 +233,12 @@ def _change(order_id: str, change: Any) -> dict[str, Any]:
 
     def work() -> None:
         queries.get_order(wanted, client_id=client_id)
-        change(queries.lock_order(wanted), utcnow())
+        (order,) = queries.lock_orders([wanted], with_lines=True)
+        change(order, utcnow())
 
     in_transaction(work)
-    return present_order(queries.get_order(wanted), payment_of(wanted))
+    order = queries.get_order(wanted)
+    return present_order(order, payment_of(wanted), transfers=_transfers_of([order])[wanted])
 
 
 def _read_order(body: dict[str, Any]) -> NewOrder:
@@ -213,6 +252,7 @@ def _read_order(body: dict[str, Any]) -> NewOrder:
         payment_method=body["payment"]["method"],
         payment_token=body["payment"]["token"],
         expected_total=Money(**expected) if expected else None,
+        if_short=body.get("if_short"),
     )
 
 
@@ -228,15 +268,15 @@ def _wait_for_decision(order_id: uuid.UUID, seconds: int) -> None:
 
 
 def _settled_answer(
-    order_id: uuid.UUID, outcome: Outcome | None, attempt: idempotency.Attempt, now: datetime
+    opened: checkout.OpenedOrder, outcome: Outcome | None, attempt: idempotency.Attempt, now: datetime
 ) -> Response:
     """Put the gateway's word into effect, and keep the answer under the idempotency key before anybody sees it."""
-    checkout.settle_order(order_id, outcome, now=now)
-    payment = payment_of(order_id)
-    if payment.status == "declined":
+    if outcome is not None and not checkout.settle_order(opened, outcome, now=now):
+        opened = checkout.reopen(opened.order.id)  # somebody else has put it into effect
+    if opened.payment.status == "declined":
         response = problems.of(PaymentDeclined("The customer's bank declined the payment."))
     else:
-        response = jsonify(_ORDER.dump(present_order(queries.get_order(order_id), payment)))
+        response = jsonify(_ORDER.dump(present_order(opened.order, opened.payment)))
         response.status_code = 201
     idempotency.finish(attempt, response, now=utcnow())
     return response

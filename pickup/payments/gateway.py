@@ -20,6 +20,8 @@ class Outcome:
     status: OutcomeStatus
     reference: str
     detail: str = ""
+    amount: int | None = None
+    """Minor units that were moved; None for all of them."""
 
 
 class Gateway(Protocol):

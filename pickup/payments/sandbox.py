@@ -7,8 +7,7 @@ becomes of the transaction that asked.
 import uuid
 from typing import Any
 
-from sqlalchemy import Update, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Update, Uuid, bindparam, select, text, update
 
 from pickup.core.db import db
 from pickup.core.types import Money
@@ -78,18 +77,20 @@ class SandboxGateway(Gateway):
         return _outcome(key, status)
 
 
+_ENTER = text("""
+    INSERT INTO sandbox_charges (key, token, status, amount, currency)
+    VALUES (:key, :token, :status, :amount, :currency)
+    ON CONFLICT (key) DO UPDATE SET key = excluded.key
+    RETURNING status
+""").bindparams(bindparam("key", type_=Uuid()))
+
+
 def _open(key: uuid.UUID, token: str, status: str, money: Money) -> str:
     """Enter a charge; the status is another than the given one if the key was there already."""
+    values = {"key": key, "token": token, "status": status, "amount": money.amount, "currency": money.currency}
     with db.engine.begin() as books:
-        opened = books.execute(
-            insert(SandboxCharge)
-            .values(key=key, token=token, status=status, amount=money.amount, currency=money.currency)
-            .on_conflict_do_nothing()
-            .returning(SandboxCharge.status)
-        ).scalar_one_or_none()
-        if opened is None:
-            opened = books.execute(select(SandboxCharge.status).where(SandboxCharge.key == key)).scalar_one()
-    return opened
+        entered: str = books.execute(_ENTER, values).scalar_one()
+    return entered
 
 
 def _outcome(key: uuid.UUID, status: Any) -> Outcome:

@@ -2,18 +2,18 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, BigInteger, Text, Uuid, any_, bindparam, select, text
 
 from pickup.core import outbox
-from pickup.core.db import db, table_of
+from pickup.core.db import db
 from pickup.core.errors import InvalidFields
 from pickup.core.types import Money, new_id
 from pickup.payments.errors import GatewayUnreachable
 from pickup.payments.gateway import Gateway, Outcome
-from pickup.payments.models import EntryKind, Payment, PaymentEntry, PaymentStatus
+from pickup.payments.models import EntryKind, Payment, PaymentStatus
 from pickup.payments.sandbox import SandboxGateway
 
 GATEWAYS: Mapping[str, Gateway] = {"sandbox": SandboxGateway()}
@@ -52,20 +52,26 @@ def check_method(method: str, token: str) -> None:
         raise InvalidFields.at("/payment/token", refusal)
 
 
-def open_payment(order_id: uuid.UUID, method: str, token: str, total: Money, *, now: datetime) -> Payment:
-    """Write down that the money is about to be asked for; the id is the gateway's idempotency key."""
-    values = {
-        "id": new_id(),
-        "order_id": order_id,
-        "method": method,
-        "token": token,
-        "status": "pending",
-        "amount": total.amount,
-        "currency": total.currency,
-        "created_at": now,
-    }
-    db.session.execute(insert(table_of(Payment)).values(**values))
-    return Payment(**values)
+# Written with the order, before the gateway is asked: that the money is about to be asked for.
+INTENTION = """
+    INSERT INTO payments (id, order_id, method, token, status, amount, currency, created_at)
+    SELECT :payment_id, id, :method, :token, 'pending', total_amount, currency, :now FROM placed
+"""
+INTENTION_PARAMETERS = (bindparam("payment_id", type_=Uuid()),)
+
+
+def intend(order_id: uuid.UUID, method: str, token: str, total: Money, *, now: datetime) -> Payment:
+    """The payment that `INTENTION` writes. Its id is the gateway's idempotency key."""
+    return Payment(
+        id=new_id(),
+        order_id=order_id,
+        method=method,
+        token=token,
+        status="pending",
+        amount=total.amount,
+        currency=total.currency,
+        created_at=now,
+    )
 
 
 def authorise(payment: Payment) -> Outcome | None:
@@ -90,33 +96,57 @@ def look_up(payment: Payment) -> Outcome | None:
         return None
 
 
-def settle(payment: Payment, wanted: PaymentStatus) -> Outcome:
+def settle(payment: Payment, wanted: PaymentStatus, amount: int) -> Outcome:
     """Ask the gateway to take the money (`captured`) or to give it back. To be called outside of any transaction.
+
+    Args:
+        amount: minor units to take; what was held beyond them is given back with the capture.
 
     Raises:
         GatewayUnreachable: nothing is known; ask again, with the same effect.
     """
-    gateway, money = GATEWAYS[payment.method], Money(payment.amount, payment.currency)
+    gateway = GATEWAYS[payment.method]
     if wanted == "captured":
-        return gateway.capture(key=payment.id, money=money)
-    return gateway.release(key=payment.id, token=payment.token, money=money)
+        return replace(gateway.capture(key=payment.id, money=Money(amount, payment.currency)), amount=amount)
+    return gateway.release(key=payment.id, token=payment.token, money=Money(payment.amount, payment.currency))
+
+
+_RECORD = text("""
+    WITH changed AS (
+        UPDATE payments SET status = :status, gateway_reference = :reference
+        WHERE order_id = :order_id AND status = ANY(:sources)
+        RETURNING id, amount
+    ), entered AS (
+        INSERT INTO payment_entries (payment_id, kind, amount, at)
+        SELECT id, :kind, coalesce(:moved, amount), :now FROM changed WHERE :kind IS NOT NULL
+    )
+    SELECT coalesce(:moved, amount) FROM changed
+""").bindparams(
+    bindparam("order_id", type_=Uuid()),
+    bindparam("sources", type_=ARRAY(Text())),
+    bindparam("kind", type_=Text()),
+    bindparam("moved", type_=BigInteger()),
+)
 
 
 def record_outcome(order_id: uuid.UUID, outcome: Outcome, *, now: datetime) -> bool:
     """Write down what the gateway said; False where that is not news."""
-    changed = db.session.execute(
-        update(Payment)
-        .where(Payment.order_id == order_id, Payment.status.in_(SOURCES[outcome.status]))
-        .values(status=outcome.status, gateway_reference=outcome.reference)
-        .returning(Payment.id, Payment.amount)
-    ).one_or_none()
-    if changed is None:
+    amount = db.session.execute(
+        _RECORD,
+        {
+            "order_id": order_id,
+            "status": outcome.status,
+            "reference": outcome.reference,
+            "sources": list(SOURCES[outcome.status]),
+            "kind": LEDGER.get(outcome.status),
+            "moved": outcome.amount,
+            "now": now,
+        },
+    ).scalar_one_or_none()
+    if amount is None:
         return False
-    if outcome.status in LEDGER:
-        entry = {"payment_id": changed.id, "kind": LEDGER[outcome.status], "amount": changed.amount, "at": now}
-        db.session.execute(insert(table_of(PaymentEntry)).values(**entry))
     if outcome.status in EVENTS:
-        outbox.emit(EVENTS[outcome.status], {order_id: {"amount": changed.amount}}, at=now)
+        outbox.emit(EVENTS[outcome.status], {order_id: {"amount": amount}}, at=now)
     return True
 
 

@@ -32,9 +32,11 @@ def near_stores(
     if items is None:
         return shown
     basket = read_basket(items)
-    fulfilling, _ = stores_with_all([store.id for store, _ in near], basket.quantities)
+    fulfilling, _ = stores_with_all(
+        {store.id: store.safety_floor for store, _ in near if store.kind != "partner"}, basket.quantities
+    )
     for (store, _), answer in zip(near, shown, strict=True):
-        answer["available"] = store.id in fulfilling and store.paused_at is None
+        answer["available"] = store.id in fulfilling and store.takes_orders
         answer["ready_by"] = ready_by_at(store, now=now) if answer["available"] else None
     return shown
 

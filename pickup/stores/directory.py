@@ -6,7 +6,7 @@ A few thousand stores change a few times a day and are looked at with every orde
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -37,6 +37,7 @@ class StoreEntry:
     price_zone: str
     kind: str
     paused_at: datetime | None
+    hourly_capacity: int | None
     special_days: Mapping[date, str]
 
     @classmethod
@@ -44,6 +45,16 @@ class StoreEntry:
         """Copy a row; the directory outlives the session that read it."""
         copied = {name: getattr(store, name) for name in cls.__slots__ if name != "special_days"}
         return cls(**copied, special_days=special_days)
+
+    @property
+    def takes_orders(self) -> bool:
+        """Whether new orders may go there."""
+        return self.paused_at is None
+
+    @property
+    def safety_floor(self) -> int:
+        """Units of every product that the store keeps back from online."""
+        return 0
 
 
 class StoreDirectory:
@@ -53,16 +64,26 @@ class StoreDirectory:
         self.revision = revision
         self.by_ref = {store.ref: store for store in stores}
         self.by_id = {store.id: store for store in stores}
-        # Nobody picks up at a warehouse.
-        self._index = NearestIndex(
-            [Place(store.ref, store.lat, store.lon, store.id) for store in stores if store.kind != "warehouse"]
-        )
+        # Nobody picks up at a warehouse, and a partner has no shelf to take anything from.
+        self._pickup_points = _index(store for store in stores if store.kind != "warehouse")
+        self._sources = _index(store for store in stores if store.kind != "partner")
 
     def walk(
         self, lat: float, lon: float, *, radius_metres: float | None = None
     ) -> Iterator[tuple[StoreEntry, Neighbour]]:
         """Pickup points, nearest first, exactly, measured only as far as is read: see `nearest.NearestIndex`."""
-        for neighbour in self._index.walk(lat, lon, radius_metres=radius_metres):
+        for neighbour in self._pickup_points.walk(lat, lon, radius_metres=radius_metres):
+            yield self.by_id[neighbour.place.key], neighbour
+
+    def walk_sources(self, lat: float, lon: float) -> Iterator[tuple[StoreEntry, Neighbour]]:
+        """Stores and warehouses that goods can come from, nearest first, exactly."""
+        for neighbour in self._sources.walk(lat, lon):
+            yield self.by_id[neighbour.place.key], neighbour
+
+    def sources_among(self, store_ids: Iterable[int], lat: float, lon: float) -> Iterator[tuple[StoreEntry, Neighbour]]:
+        """The same of some stores only: of few, this is faster than to walk past all the others."""
+        some = (self.by_id[store_id] for store_id in store_ids if store_id in self.by_id)
+        for neighbour in _index(store for store in some if store.kind != "partner").walk(lat, lon):
             yield self.by_id[neighbour.place.key], neighbour
 
     def pickup_point(self, ref: str, *, pointer: str) -> StoreEntry:
@@ -77,6 +98,10 @@ class StoreDirectory:
         if store.kind == "warehouse":
             raise InvalidFields.at(pointer, f"{ref} is a warehouse: nobody picks up there")
         return store
+
+
+def _index(stores: Iterable[StoreEntry]) -> NearestIndex:
+    return NearestIndex([Place(store.ref, store.lat, store.lon, store.id) for store in stores])
 
 
 class DirectoryKeeper:

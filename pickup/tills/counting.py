@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core.db import db
 from pickup.core.errors import FieldError
-from pickup.inventory import service as inventory
+from pickup.inventory import shelf
 from pickup.pricing.queries import product_ids
 from pickup.stores.directory import StoreEntry
 from pickup.tills import queries
@@ -49,14 +49,15 @@ def take_stock(store_ref: str, counts: Sequence[Count], *, now: datetime) -> Cou
     latest: dict[int, Count] = {}
     for count in sorted((count for count in counts if count.sku in products), key=attrgetter("at")):
         latest[products[count.sku]] = count
-    levels = inventory.hold_levels((store.id, product_id) for product_id in latest)
+    levels = shelf.hold_levels((store.id, product_id) for product_id in latest)
     known = queries.counted_at(store.id, latest)
     newer = {
         product_id: count
         for product_id, count in latest.items()
         if product_id not in known or count.at >= known[product_id]
     }
-    inventory.count(levels, store.id, {product_id: (count.on_hand, count.at) for product_id, count in newer.items()})
+    counted = {product_id: (count.on_hand, count.at) for product_id, count in newer.items()}
+    shelf.count(levels, store.id, counted, now=now)
     _remember_counts(store, newer)
     ignored = [
         unknown_product(f"/counts/{number}/sku", count.sku)

@@ -16,7 +16,7 @@ from pickup.core.schemas import (
     Text,
     WholeNumber,
 )
-from pickup.inventory.service import ON_HAND_MAX
+from pickup.inventory.shelf import ON_HAND_MAX
 from pickup.pricing.schemas import PriceSchema
 from pickup.tills.models import BREACH_KINDS
 

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from pickup.core.db import db
 from pickup.core.errors import FieldError
 from pickup.core.types import Money
-from pickup.inventory import service as inventory
-from pickup.inventory.service import ShelfChange
+from pickup.inventory import shelf
+from pickup.inventory.shelf import ShelfChange
 from pickup.pricing.queries import prices_at, product_ids
 from pickup.stores.directory import StoreEntry
 from pickup.tills import queries
@@ -80,7 +80,7 @@ def record_sales(store_ref: str, register: str, sales: Sequence[Sale], *, now: d
     ]
     _keep_lines(sold)
     breaches = _record_breaches(store, register, sold)
-    _take_off_shelf(store, sold)
+    _take_off_shelf(store, sold, now)
     see(store, register, 0, now=now)
     unknown = (
         unknown_product(f"/sales/{number}/lines/{position}/sku", line.sku)
@@ -140,11 +140,11 @@ def _record_breaches(store: StoreEntry, register: str, sold: Sequence[_Sold]) ->
     return len(rows)
 
 
-def _take_off_shelf(store: StoreEntry, sold: Sequence[_Sold]) -> None:
+def _take_off_shelf(store: StoreEntry, sold: Sequence[_Sold], now: datetime) -> None:
     product_ids = {line.product_id for line in sold}
-    levels = inventory.hold_levels((store.id, product_id) for product_id in product_ids)
+    levels = shelf.hold_levels((store.id, product_id) for product_id in product_ids)
     counted = queries.counted_at(store.id, product_ids)
-    inventory.move(
+    shelf.move(
         levels,
         [
             ShelfChange(
@@ -156,4 +156,5 @@ def _take_off_shelf(store: StoreEntry, sold: Sequence[_Sold]) -> None:
             )
             for line in sold
         ],
+        now=now,
     )

@@ -11,14 +11,14 @@ from pickup.core.clock import utcnow
 from pickup.core.db import db
 from pickup.core.types import new_id
 from pickup.inventory import service as inventory
-from pickup.inventory.allocation import Demand
-from pickup.inventory.models import Reservation, StockLevel
+from pickup.inventory.models import Reservation
 from pickup.inventory.queries import lock_stock_levels
 from pickup.inventory.reconciliation import differences
+from pickup.inventory.service import Hold
 from pickup.orders.models import Order
 from pickup.payments.models import Payment, SandboxCharge
 from tests.concurrency.processes import running
-from tests.concurrency.together import Rendezvous, at_once, in_own_session, until
+from tests.concurrency.together import Rendezvous, at_once, in_own_session, until, without
 from tests.world import UNDECIDED
 
 SHOPPERS = 200
@@ -76,9 +76,8 @@ def test_of_ten_units_two_hundred_shoppers_get_ten(world, shop, tmp_path):
     assert charges == {"authorised": UNITS * ROUNDS, "voided": placed - UNITS * ROUNDS}
 
 
-def read_without_a_lock(keys):
-    """What `lock_stock_levels` would be without FOR UPDATE and `populate_existing`."""
-    return {key: db.session.get(StockLevel, key) for key in keys}
+LOCK = "FOR UPDATE OF level"
+CONDITION = "AND level.on_hand - level.reserved - level.safety_stock >= wanted.quantity"
 
 
 @pytest.fixture
@@ -87,30 +86,40 @@ def two_reserve_all_there_is(world):
     store, product = world.store("1"), world.product("A")
     world.stock(store, product, UNITS)
 
-    def race(monkeypatch, read):
-        monkeypatch.setattr(inventory, "lock_stock_levels", Rendezvous(world.app).after(read))
-        demands = [Demand(new_id(), {(store.id, product.id): UNITS}) for _ in range(2)]
-        met = at_once(
-            [in_own_session(world.app, partial(inventory.reserve, [demand], now=utcnow())) for demand in demands]
-        )
+    def reserve(order_id):
+        key = store.id, product.id
+        if inventory.lock_available([key], lambda _: 0)[key] < UNITS:
+            return 0
+        inventory.hold([Hold(order_id, *key, UNITS)], now=utcnow())
+        return 1
+
+    def race(monkeypatch):
+        monkeypatch.setattr(inventory, "lock_available", Rendezvous(world.app).after(inventory.lock_available))
+        met = at_once([in_own_session(world.app, partial(reserve, new_id())) for _ in range(2)])
         db.session.rollback()
-        sold = db.session.scalar(select(func.sum(Reservation.quantity)))
-        return len(set().union(*met)), sold
+        return sum(met), db.session.scalar(select(func.sum(Reservation.quantity)))
 
     return race
 
 
 def test_of_two_transactions_at_the_same_shelf_one_gets_the_goods(two_reserve_all_there_is, monkeypatch):
-    assert two_reserve_all_there_is(monkeypatch, lock_stock_levels) == (1, UNITS)
+    assert two_reserve_all_there_is(monkeypatch) == (1, UNITS)
     assert differences() == []
 
 
-def test_control_without_the_lock_the_same_goods_are_sold_twice(two_reserve_all_there_is, monkeypatch):
-    assert two_reserve_all_there_is(monkeypatch, read_without_a_lock) == (2, 2 * UNITS)
-    assert [(each.field, each.figure, each.explained) for each in differences()] == [
-        ("reserved", UNITS, 2 * UNITS),
-        ("reserved", UNITS, 2 * UNITS),
-    ], "and the books show it"
+def test_without_the_lock_the_condition_in_the_statement_refuses(two_reserve_all_there_is, monkeypatch):
+    monkeypatch.setattr(inventory, "_LOCK_AVAILABLE", without(inventory._LOCK_AVAILABLE, LOCK))
+
+    with pytest.raises(inventory.StockVanished):
+        two_reserve_all_there_is(monkeypatch)
+    assert differences() == []
+
+
+def test_control_without_both_the_same_goods_are_sold_twice(two_reserve_all_there_is, monkeypatch):
+    monkeypatch.setattr(inventory, "_LOCK_AVAILABLE", without(inventory._LOCK_AVAILABLE, LOCK))
+    monkeypatch.setattr(inventory, "_HOLD", without(inventory._HOLD, CONDITION))
+
+    assert two_reserve_all_there_is(monkeypatch) == (2, 2 * UNITS)
 
 
 def test_a_deadlock_is_run_again_and_nobody_notices(world):

@@ -116,15 +116,15 @@ def a_job_with_an_effect(world, jobs, monkeypatch):
     """A job that nothing but its claim keeps from having its effect twice: it puts a unit on a shelf."""
     store, product = world.store("1"), world.product("A")
     world.stock(store, product, 0)
+    shelf = {"store_id": store.id, "product_id": product.id}
 
     def put_one_on_the_shelf(tasks, now):
         for _ in tasks:
-            db.session.add(
-                StockMovement(store_id=store.id, product_id=product.id, kind="receipt", on_hand_change=1, at=now)
-            )
+            db.session.add(StockMovement(**shelf, kind="receipt", on_hand_change=1, at=now))
         db.session.flush()
+        return ()
 
-    handler = jobs.Batch("notifications", put_one_on_the_shelf)
+    handler = jobs.Batch("notifications", (put_one_on_the_shelf,))
     monkeypatch.setitem(jobs.HANDLERS, "notify_customer", handler)
     emitted(1)
     task_id = db.session.scalars(select(OutboxTask.id)).one()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from pickup.core.db import db, in_transaction
 
@@ -94,6 +94,14 @@ class Rendezvous:
             return result
 
         return read_and_wait
+
+
+def without(statement: TextClause, part: str, *, instead: str = "") -> TextClause:
+    """A statement of ours with something else, or nothing, in the place of a part of it: for controls."""
+    assert part in statement.text
+    changed = text(statement.text.replace(part, instead))
+    left = [each for name, each in statement._bindparams.items() if name in changed._bindparams]
+    return changed.bindparams(*left)
 
 
 def refused(refusal: type[Exception], work: Callable[[], Any]) -> Callable[[], bool]:
