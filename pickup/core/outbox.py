@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ARRAY, BigInteger, Text, Uuid, any_, bindparam, delete, select, text, update
+from sqlalchemy import ARRAY, BigInteger, Text, Uuid, any_, bindparam, case, delete, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from pickup.core.db import db
@@ -21,6 +21,8 @@ from pickup.core.models import Event, OutboxTask
 
 # Three days: a gateway or a mail server may be away over a weekend, and nothing that waits for it is given up.
 ATTEMPTS_MAX = 440
+# A task that takes its worker with it is given up on sooner: each time, the queue stands still for a moment.
+DEATHS_MAX = 5
 BACKOFF_FIRST_SECONDS = 1
 BACKOFF_MAX_SECONDS = 600
 
@@ -45,6 +47,9 @@ class Leased:
 
     id: int
     handler: str
+    deaths: int
+    ran_out: bool
+    """Whether it was leased before, and nobody has said since what became of it."""
 
 
 _EMIT = text("""
@@ -67,7 +72,7 @@ _EMIT = text("""
 
 _LEASE = text("""
     WITH due AS (
-        SELECT id FROM outbox_tasks AS task
+        SELECT id, leased FROM outbox_tasks AS task
         WHERE due_at <= :now AND dead_at IS NULL AND NOT EXISTS (
             SELECT FROM outbox_tasks AS earlier
             WHERE earlier.handler = task.handler AND earlier.subject_id = task.subject_id
@@ -76,9 +81,9 @@ _LEASE = text("""
         ORDER BY id LIMIT :limit
         FOR UPDATE SKIP LOCKED
     )
-    UPDATE outbox_tasks AS task SET due_at = :lease_until
+    UPDATE outbox_tasks AS task SET due_at = :lease_until, leased = true
     FROM due WHERE task.id = due.id
-    RETURNING task.id, task.handler
+    RETURNING task.id, task.handler, task.deaths, due.leased
 """)
 
 
@@ -140,6 +145,23 @@ def complete(tasks: Sequence[Task]) -> None:
     db.session.execute(delete(OutboxTask).where(OutboxTask.id == any_(_bigints(task.id for task in tasks))))
 
 
+def count_deaths(task_ids: Iterable[int], *, now: datetime) -> set[int]:
+    """A worker died with each of these tasks in hand; returns those that are left to a person from now on."""
+    deaths = OutboxTask.deaths + 1
+    rows = db.session.execute(
+        update(OutboxTask)
+        .where(OutboxTask.id == any_(_bigints(task_ids)))
+        .values(
+            deaths=deaths,
+            last_error="the worker died or hung",
+            dead_at=case((deaths >= DEATHS_MAX, now), else_=OutboxTask.dead_at),
+        )
+        .returning(OutboxTask.id, OutboxTask.dead_at)
+        .execution_options(synchronize_session=False)
+    )
+    return {row.id for row in rows if row.dead_at is not None}
+
+
 def postpone(task_ids: Iterable[int], *, error: str, now: datetime) -> None:
     """A delivery failed: wait longer each time, and after the last attempt leave the task to a person."""
     for task in db.session.scalars(
@@ -150,6 +172,7 @@ def postpone(task_ids: Iterable[int], *, error: str, now: datetime) -> None:
     ):
         task.attempts += 1  # counted here and not by the lease: to wait in a long queue is not to fail
         task.last_error = error[:2000]
+        task.leased = False
         if task.attempts >= ATTEMPTS_MAX:
             task.dead_at = now
         else:
@@ -167,7 +190,7 @@ def revive(*, now: datetime) -> int:
     result = db.session.execute(
         update(OutboxTask)
         .where(OutboxTask.dead_at.is_not(None))
-        .values(dead_at=None, attempts=0, due_at=now)
+        .values(dead_at=None, attempts=0, deaths=0, leased=False, due_at=now)
         .returning(OutboxTask.id)
     )
     return len(result.all())

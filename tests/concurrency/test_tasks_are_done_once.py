@@ -1,12 +1,15 @@
 """The outbox under several relays and workers: every task is out once, in order, and its effect is there once."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from functools import partial
 
 import pytest
 import redis
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from pickup.config import ROOT
 from pickup.core import outbox
 from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
@@ -116,11 +119,12 @@ def a_job_with_an_effect(world, jobs, monkeypatch):
     """A job that nothing but its claim keeps from having its effect twice: it puts a unit on a shelf."""
     store, product = world.store("1"), world.product("A")
     world.stock(store, product, 0)
+    store_id, product_id = store.id, product.id
 
     def put_one_on_the_shelf(tasks, now):
         for _ in tasks:
             db.session.add(
-                StockMovement(store_id=store.id, product_id=product.id, kind="receipt", on_hand_change=1, at=now)
+                StockMovement(store_id=store_id, product_id=product_id, kind="receipt", on_hand_change=1, at=now)
             )
         db.session.flush()
 
@@ -184,3 +188,78 @@ def test_ten_copies_of_the_job_that_reserves_reserve_once(world, shop, jobs):
 
     assert world.level(store, product).reserved == 10
     assert differences() == []
+
+
+# A worker of the real queue. One of its tasks kills it, as running out of memory would.
+MORTAL = """
+import os, sys
+import redis
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+from worker.app import app
+from worker.handlers import HANDLERS, Batch
+import worker.jobs
+
+def die(tasks, now):
+    if str(sys.argv[1]) in {str(task.subject_id) for task in tasks}:
+        os._exit(9)
+
+HANDLERS["notify_customer"] = Batch("notifications", die)
+connection = redis.Redis.from_url(app.extensions["settings"].queue_url)
+queue = Queue("notifications", connection=connection, serializer=JSONSerializer)
+SimpleWorker([queue], connection=connection, serializer=JSONSerializer).work(burst=True, logging_level="WARNING")
+"""
+
+
+def mortal_worker(poison):
+    """Work until the queue is empty or the worker is dead; whether it died."""
+    done = subprocess.run([sys.executable, "-c", MORTAL, str(poison)], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode in (0, 9)
+    return done.returncode == 9
+
+
+def leases_end():
+    with unit_of_work():
+        db.session.execute(update(OutboxTask).values(due_at=utcnow()))
+
+
+def tasks_left():
+    db.session.rollback()
+    return {task.subject_id: task for task in db.session.scalars(select(OutboxTask))}
+
+
+def test_a_task_that_kills_its_worker_is_sent_alone_and_given_up_on(database, jobs, monkeypatch):
+    from worker.relay import relay_once
+
+    monkeypatch.setattr(outbox, "DEATHS_MAX", 2)
+    first, poison, last = emitted(3)
+    relay_once()
+    assert mortal_worker(poison)
+    assert tasks_left().keys() == {first, poison, last}, "all three were in its hands"
+
+    leases_end()
+    relay_once()
+    assert {task.deaths for task in tasks_left().values()} == {1}
+    assert mortal_worker(poison)
+    assert not mortal_worker(poison)
+    assert tasks_left().keys() == {poison}, "nothing went down with it this time"
+
+    leases_end()
+    assert relay_once() == 1
+    task = tasks_left()[poison]
+    assert (task.deaths, task.dead_at is None) == (2, False)
+    assert database.extensions["redis"].llen("rq:queue:notifications") == 0, "it is not enqueued any more"
+    with unit_of_work():
+        assert outbox.revive(now=utcnow()) == 1
+    assert tasks_left()[poison].deaths == 0
+
+
+def test_a_task_that_no_worker_has_begun_has_killed_none(database, jobs):
+    from worker.relay import relay_once
+
+    emitted(3)
+    for _ in range(2 * outbox.DEATHS_MAX):
+        assert relay_once() == 3
+        leases_end()
+
+    assert {(task.deaths, task.attempts, task.dead_at) for task in tasks_left().values()} == {(0, 0, None)}

@@ -118,3 +118,15 @@ def test_a_dead_task_does_not_hold_up_the_ones_behind_it(database):
     db.session.commit()
 
     assert len(leased()) == 1
+
+
+def test_a_lease_that_ran_out_is_told_from_one_that_was_answered(database):
+    emitted()
+    now = utcnow()
+    assert [task.ran_out for task in leased(now=now)] == [False]
+    assert [task.ran_out for task in leased(now=now + timedelta(minutes=1))] == [True]
+
+    outbox.postpone([1], error="no", now=now)
+    db.session.commit()
+    (again,) = leased(now=now + timedelta(minutes=1))
+    assert not again.ran_out
