@@ -145,6 +145,28 @@ def complete(tasks: Sequence[Task]) -> None:
     db.session.execute(delete(OutboxTask).where(OutboxTask.id == any_(_bigints(task.id for task in tasks))))
 
 
+def keep_leased(task_ids: Iterable[int], *, now: datetime, lease_seconds: int) -> None:
+    """A long job begins: tasks that waited for it so long that their lease may end before it does get a new lease."""
+    db.session.execute(
+        update(OutboxTask)
+        .where(
+            OutboxTask.id == any_(_bigints(task_ids)), OutboxTask.due_at < now + timedelta(seconds=lease_seconds / 2)
+        )
+        .values(due_at=now + timedelta(seconds=lease_seconds))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def hand_back(task_ids: Iterable[int], *, now: datetime) -> None:
+    """Nobody got round to these tasks: they are due as before, and have not failed."""
+    db.session.execute(
+        update(OutboxTask)
+        .where(OutboxTask.id == any_(_bigints(task_ids)))
+        .values(due_at=now, leased=False)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def count_deaths(task_ids: Iterable[int], *, now: datetime) -> set[int]:
     """A worker died with each of these tasks in hand; returns those that are left to a person from now on."""
     deaths = OutboxTask.deaths + 1

@@ -17,6 +17,7 @@ from pickup.core.models import Event, OutboxTask
 from pickup.core.types import new_id
 from pickup.inventory.models import StockMovement
 from pickup.inventory.reconciliation import differences
+from pickup.notifications.models import Message
 from tests.concurrency.together import Rendezvous, at_once, in_own_session
 
 RELAYS = 4
@@ -188,6 +189,25 @@ def test_ten_copies_of_the_job_that_reserves_reserve_once(world, shop, jobs):
 
     assert world.level(store, product).reserved == 10
     assert differences() == []
+
+
+def test_two_copies_of_a_job_that_write_the_same_messages_at_once(world, shop, jobs, mailbox, monkeypatch):
+    """Even where no lock keeps the copies apart: the customer may get a message twice, but it is one message."""
+    world.stock(world.store("1"), world.product("A"), 10)
+    for _ in range(5):
+        world.place(shop, {"A": 1})
+    jobs.run("reserve_stock", list(db.session.scalars(select(OutboxTask.id))))
+    ids = list(db.session.scalars(select(OutboxTask.id)))
+    db.session.rollback()
+    monkeypatch.setattr(outbox, "claim", Rendezvous(world.app).after(claim_without_a_lock))
+
+    at_once([partial(jobs.run, "notify_customer", ids)] * 2)
+
+    messages = db.session.scalars(select(Message)).all()
+    assert len(messages) == 5
+    assert len(mailbox.mails) == 10
+    assert {mail["Message-ID"] for mail in mailbox.mails} == {f"<{each.id}@example.com>" for each in messages}
+    assert tasks_left() == {}
 
 
 # A worker of the real queue. One of its tasks kills it, as running out of memory would.
