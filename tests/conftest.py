@@ -117,7 +117,7 @@ def database(app: Flask) -> Iterator[Flask]:
 @pytest.fixture
 def mailbox(services: Settings) -> Mailbox:
     """The mails that a real SMTP server got during the test."""
-    _MAILBOXES[0].mails.clear()
+    _MAILBOXES[0].reset()
     return _MAILBOXES[0]
 
 

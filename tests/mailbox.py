@@ -1,5 +1,6 @@
 """A real SMTP server that keeps what it gets, for tests."""
 
+import asyncio
 import socket
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -13,10 +14,25 @@ class Mailbox:
     """Listens on a free port of the loopback."""
 
     def __init__(self) -> None:
+        self.reset()
+        self._controller = Controller(self, hostname="127.0.0.1", port=0)
+
+    def reset(self) -> None:
+        """As a server that keeps every mail, and has none yet."""
         self.mails: list[EmailMessage] = []
+        self.connections = 0
         self.refusals = 0
         """How many of the next mails are refused for now."""
-        self._controller = Controller(self, hostname="127.0.0.1", port=0)
+        self.unknown: set[str] = set()
+        """Whom it refuses for good."""
+        self.hangs_up_on: set[str] = set()
+        """At whose address it closes the connection, each time."""
+        self.hangs_up_after = 0
+        """After so many mails it closes the connection once."""
+        self.leaves_after = 0
+        """After so many mails it is gone."""
+        self.silent_seconds = 0.0
+        """How long it thinks about each sender."""
 
     def start(self) -> str:
         """Listen; returns the address as `PICKUP_SMTP_URL` wants it."""
@@ -26,6 +42,30 @@ class Mailbox:
 
     def stop(self) -> None:
         self._controller.stop()
+
+    async def handle_EHLO(self, server: Any, session: Any, envelope: Any, name: str, answers: list[str]) -> list[str]:
+        self.connections += 1
+        session.host_name = name
+        return answers
+
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        if self.leaves_after and len(self.mails) == self.leaves_after:
+            self._controller.server.close()
+            server.transport.abort()
+        if self.hangs_up_after and len(self.mails) == self.hangs_up_after:
+            self.hangs_up_after = 0
+            server.transport.abort()
+        await asyncio.sleep(self.silent_seconds)
+        envelope.mail_from = address
+        return "250 go on"
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        if address in self.unknown:
+            return "550 nobody here of that name"
+        if address in self.hangs_up_on:
+            server.transport.abort()
+        envelope.rcpt_tos.append(address)
+        return "250 go on"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.refusals:

@@ -1,6 +1,7 @@
 """What the outbox's tasks do: one row per handler, with its queue. Services do the work."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,24 +26,25 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """One task at a time, with a call to somebody else between two transactions.
+    """Many tasks, with a call to somebody else for each of them between two transactions for all.
 
-    `prepare` says what to ask for (None: nothing any more), `perform` asks, outside of any transaction, and `record`
-    keeps the answer. `perform` may run twice for one task, so it carries a key that makes the second call harmless.
+    `prepare` says by task id what to ask for (no entry: nothing any more); `performing` opens what the calls need and
+    gives the function that asks, outside of any transaction, for one after the other; `record` keeps the answers. A
+    call may be made twice for one task, so it carries a key that makes the second one harmless.
     """
 
     queue: str
-    prepare: Callable[[Task, datetime], Any]
-    perform: Callable[[Any], Any]
-    record: Callable[[Task, Any, datetime], None]
-    size: int = 20
+    prepare: Callable[[Sequence[Task], datetime], Mapping[int, Any]]
+    performing: Callable[[], AbstractContextManager[Callable[[Any], Any]]]
+    record: Callable[[Sequence[tuple[Task, Any]], datetime], None]
+    size: int = 50
 
 
 HANDLERS: dict[str, Batch | Remote] = {
     "reserve_stock": Batch("reservations", (reserving.reserve_stock, reserving.route_on)),
     "cover_shortages": Batch("reservations", (shortages.cover_shortages,)),
-    "settle_payment": Remote("payments", settling.prepare, settling.perform, settling.record),
-    "notify_customer": Remote("notifications", announcing.prepare, announcing.perform, announcing.record),
+    "settle_payment": Remote("payments", settling.prepare, settling.performing, settling.record),
+    "notify_customer": Remote("notifications", announcing.prepare, announcing.performing, announcing.record),
 }
 
 QUEUES: tuple[str, ...] = tuple(dict.fromkeys(handler.queue for handler in HANDLERS.values()))

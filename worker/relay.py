@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 import redis
 from redis.exceptions import RedisError
 from rq import Queue
+from rq.job import Job
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +22,7 @@ from pickup.core import outbox
 from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
 from pickup.core.logging import log
+from pickup.core.outbox import Leased
 from worker.app import app
 from worker.handlers import HANDLERS
 
@@ -41,15 +44,50 @@ def relay_once() -> int:
     app.extensions["redis"].ping()  # while the queue is away nothing is leased: it would wait for its lease to end
     with unit_of_work():
         leased = outbox.lease(now=utcnow(), lease_seconds=settings.outbox_lease_seconds, limit=LEASED_AT_ONCE)
+    suspects = _suspects(leased)
     by_handler: dict[str, list[int]] = defaultdict(list)
     for task in leased:
         by_handler[task.handler].append(task.id)
     for name, task_ids in by_handler.items():
-        _enqueue(name, task_ids)
+        together = [task_id for task_id in task_ids if task_id not in suspects]
+        alone = [[task_id] for task_id in task_ids if suspects.get(task_id)]
+        _enqueue(name, [*_chunks(together, HANDLERS[name].size), *alone])
     return len(leased)
 
 
-def _enqueue(name: str, task_ids: Sequence[int]) -> None:
+def _suspects(leased: Sequence[Leased]) -> dict[int, bool]:
+    """Tasks that may have killed a worker, and whether they get another: alone, so that nothing goes down with them."""
+    died = _died_with(leased)
+    dead: set[int] = set()
+    if died:
+        with unit_of_work():
+            dead = outbox.count_deaths(died, now=utcnow())
+        log.warning("workers_died", tasks=sorted(died), dead=sorted(dead))
+    return {task.id: task.id not in dead for task in leased if task.deaths or task.id in died}
+
+
+def _died_with(leased: Sequence[Leased]) -> set[int]:
+    """Those of the tasks that a job had begun when their lease ran out. To wait in a long queue is not to fail.
+
+    RQ keeps a job that was begun and not ended for a while. Of a task that has been suspected before only its own jobs
+    count, lest one death of many together is held against each of them twice.
+    """
+    ran_out = [task for task in leased if task.ran_out]
+    queues = {HANDLERS[task.handler].queue for task in ran_out}
+    begun = [job.args[1] for queue in queues for job in _begun_jobs(queue)]
+    alone = {task_ids[0] for task_ids in begun if len(task_ids) == 1}
+    together = {task_id for task_ids in begun for task_id in task_ids}
+    return {task.id for task in ran_out if task.id in (alone if task.deaths else together)}
+
+
+def _begun_jobs(queue: str) -> list[Job]:
+    connection = app.extensions["redis"]
+    registry = StartedJobRegistry(queue, connection=connection, serializer=JSONSerializer)
+    jobs = Job.fetch_many(registry.get_job_ids(cleanup=False), connection=connection, serializer=JSONSerializer)
+    return [job for job in jobs if job is not None]
+
+
+def _enqueue(name: str, chunks: Sequence[list[int]]) -> None:
     handler, connection = HANDLERS[name], app.extensions["redis"]
     queue = Queue(handler.queue, connection=connection, serializer=JSONSerializer)
     queue.enqueue_many(
@@ -61,7 +99,7 @@ def _enqueue(name: str, task_ids: Sequence[int]) -> None:
                 result_ttl=RESULT_TTL_SECONDS,
                 failure_ttl=RESULT_TTL_SECONDS,
             )
-            for chunk in _chunks(task_ids, handler.size)
+            for chunk in chunks
         ]
     )
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, false, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -82,6 +82,8 @@ class OutboxTask(Base):
     subject_id: Mapped[uuid.UUID]
     request_id: Mapped[str] = mapped_column(server_default="")
     attempts: Mapped[int] = mapped_column(server_default="0")
+    deaths: Mapped[int] = mapped_column(server_default="0", doc="workers that died, or hung, with it in hand")
+    leased: Mapped[bool] = mapped_column(server_default=false(), doc="given to a worker that has not spoken since")
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
     dead_at: Mapped[datetime | None]
     last_error: Mapped[str | None]

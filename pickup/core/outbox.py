@@ -21,6 +21,7 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    case,
     delete,
     select,
     text,
@@ -34,6 +35,8 @@ from pickup.core.models import Event, OutboxTask
 
 # Three days: a gateway or a mail server may be away over a weekend, and nothing that waits for it is given up.
 ATTEMPTS_MAX = 440
+# A task that takes its worker with it is given up on sooner: each time, the queue stands still for a moment.
+DEATHS_MAX = 5
 BACKOFF_FIRST_SECONDS = 1
 BACKOFF_MAX_SECONDS = 600
 
@@ -58,6 +61,9 @@ class Leased:
 
     id: int
     handler: str
+    deaths: int
+    ran_out: bool
+    """Whether it was leased before, and nobody has said since what became of it."""
 
 
 # Goes on from `told (subject_id, data, position)`, which a statement that changes something makes of what it changed:
@@ -93,7 +99,7 @@ _EMIT = text(_TOLD + EMISSION).bindparams(
 
 _LEASE = text("""
     WITH due AS (
-        SELECT id FROM outbox_tasks AS task
+        SELECT id, leased FROM outbox_tasks AS task
         WHERE due_at <= :now AND dead_at IS NULL AND NOT EXISTS (
             SELECT FROM outbox_tasks AS earlier
             WHERE earlier.handler = task.handler AND earlier.subject_id = task.subject_id
@@ -102,9 +108,9 @@ _LEASE = text("""
         ORDER BY id LIMIT :limit
         FOR UPDATE SKIP LOCKED
     )
-    UPDATE outbox_tasks AS task SET due_at = :lease_until
+    UPDATE outbox_tasks AS task SET due_at = :lease_until, leased = true
     FROM due WHERE task.id = due.id
-    RETURNING task.id, task.handler
+    RETURNING task.id, task.handler, task.deaths, due.leased
 """)
 
 
@@ -161,6 +167,45 @@ def complete(tasks: Sequence[Task]) -> None:
     db.session.execute(delete(OutboxTask).where(OutboxTask.id == any_(_bigints(task.id for task in tasks))))
 
 
+def keep_leased(task_ids: Iterable[int], *, now: datetime, lease_seconds: int) -> None:
+    """A long job begins: tasks that waited for it so long that their lease may end before it does get a new lease."""
+    db.session.execute(
+        update(OutboxTask)
+        .where(
+            OutboxTask.id == any_(_bigints(task_ids)), OutboxTask.due_at < now + timedelta(seconds=lease_seconds / 2)
+        )
+        .values(due_at=now + timedelta(seconds=lease_seconds))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def hand_back(task_ids: Iterable[int], *, now: datetime) -> None:
+    """Nobody got round to these tasks: they are due as before, and have not failed."""
+    db.session.execute(
+        update(OutboxTask)
+        .where(OutboxTask.id == any_(_bigints(task_ids)))
+        .values(due_at=now, leased=False)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def count_deaths(task_ids: Iterable[int], *, now: datetime) -> set[int]:
+    """A worker died with each of these tasks in hand; returns those that are left to a person from now on."""
+    deaths = OutboxTask.deaths + 1
+    rows = db.session.execute(
+        update(OutboxTask)
+        .where(OutboxTask.id == any_(_bigints(task_ids)))
+        .values(
+            deaths=deaths,
+            last_error="the worker died or hung",
+            dead_at=case((deaths >= DEATHS_MAX, now), else_=OutboxTask.dead_at),
+        )
+        .returning(OutboxTask.id, OutboxTask.dead_at)
+        .execution_options(synchronize_session=False)
+    )
+    return {row.id for row in rows if row.dead_at is not None}
+
+
 def postpone(task_ids: Iterable[int], *, error: str, now: datetime) -> None:
     """A delivery failed: wait longer each time, and after the last attempt leave the task to a person."""
     for task in db.session.scalars(
@@ -171,6 +216,7 @@ def postpone(task_ids: Iterable[int], *, error: str, now: datetime) -> None:
     ):
         task.attempts += 1  # counted here and not by the lease: to wait in a long queue is not to fail
         task.last_error = error[:2000]
+        task.leased = False
         if task.attempts >= ATTEMPTS_MAX:
             task.dead_at = now
         else:
@@ -188,7 +234,7 @@ def revive(*, now: datetime) -> int:
     result = db.session.execute(
         update(OutboxTask)
         .where(OutboxTask.dead_at.is_not(None))
-        .values(dead_at=None, attempts=0, due_at=now)
+        .values(dead_at=None, attempts=0, deaths=0, leased=False, due_at=now)
         .returning(OutboxTask.id)
     )
     return len(result.all())

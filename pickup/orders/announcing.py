@@ -1,6 +1,9 @@
 """What the customer is told, and when: one message per event, by the table `MESSAGES`."""
 
 import io
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,27 +41,20 @@ class Announcement:
     """A message that waits to be sent."""
 
     message: Message
-    inline_images: dict[str, bytes]
+    code: str | None
+    """What the picture in it says, if it has one."""
 
 
-def prepare(task: Task, now: datetime) -> Announcement | None:
-    """Write the message about an event; None where there is nothing to say or it has been said."""
-    order = queries.get_order(task.subject_id)
-    if _is_said(task, order):
-        return None
-    kind = MESSAGES[task.event_type]
-    draft = notifications.Draft(
-        event_id=task.event_id,
-        order_id=order.id,
-        kind=kind,
-        recipient=order.customer_email,
-        locale=order.locale,
-        context=_context(order),
-    )
-    message = notifications.write_message(draft, now=now)
-    if message.sent_at is not None:
-        return None
-    return Announcement(message, {QR_CONTENT_ID: qr_png(order.pickup_code)} if kind in WITH_QR else {})
+def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement]:
+    """Write the messages about events; by task, without those where there is nothing to say or it has been said."""
+    orders = queries.get_orders(task.subject_id for task in tasks)
+    about = [(task, order) for task in tasks if not _is_said(task, order := orders[task.subject_id])]
+    messages = notifications.write_messages([_draft(task, order) for task, order in about], now=now)
+    return {
+        task.id: Announcement(message, order.pickup_code if message.kind in WITH_QR else None)
+        for (task, order), message in zip(about, messages, strict=True)
+        if message.sent_at is None
+    }
 
 
 def _is_said(task: Task, order: Order) -> bool:
@@ -70,15 +66,22 @@ def _is_said(task: Task, order: Order) -> bool:
     )
 
 
-def perform(announcement: Announcement) -> Announcement:
-    """Send it."""
-    notifications.send(announcement.message, announcement.inline_images)
-    return announcement
+@contextmanager
+def performing() -> Iterator[Callable[[Announcement], uuid.UUID]]:
+    """What sends an announcement, and answers with the id of its message; many go over one connection."""
+    with notifications.delivery() as send:
+
+        def perform(announcement: Announcement) -> uuid.UUID:
+            code = announcement.code
+            send(announcement.message, {QR_CONTENT_ID: qr_png(code)} if code else {})
+            return announcement.message.id
+
+        yield perform
 
 
-def record(task: Task, announcement: Announcement, now: datetime) -> None:
-    """It is sent."""
-    notifications.record_sent(announcement.message.id, now=now)
+def record(sent: Sequence[tuple[Task, uuid.UUID]], now: datetime) -> None:
+    """They are sent."""
+    notifications.record_sent((message_id for _, message_id in sent), now=now)
 
 
 def qr_png(code: str) -> bytes:
@@ -108,6 +111,17 @@ def _options(order: Order) -> list[dict[str, str]]:
         ready_by = format_datetime(at, TIME_FORMAT, locale=order.locale)
         options.append({"choice": choice, "store": store.name, "address": store.address, "ready_by": ready_by})
     return options
+
+
+def _draft(task: Task, order: Order) -> notifications.Draft:
+    return notifications.Draft(
+        event_id=task.event_id,
+        order_id=order.id,
+        kind=MESSAGES[task.event_type],
+        recipient=order.customer_email,
+        locale=order.locale,
+        context=_context(order),
+    )
 
 
 def _context(order: Order) -> dict[str, Any]:

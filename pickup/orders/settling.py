@@ -1,7 +1,11 @@
 """What becomes of the money when an order has ended: taken for what was handed over, given back for all else."""
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+
+from structlog.contextvars import bound_contextvars
 
 from pickup.core.outbox import Task
 from pickup.orders import queries
@@ -32,21 +36,27 @@ class Settlement:
     """Minor units to take, for a capture: what was handed over, which may be less than was ordered."""
 
 
-def prepare(task: Task, now: datetime) -> Settlement | None:
-    """What is to be done about the money of an order; None if it is done."""
-    status, total = queries.status_and_total_of(task.subject_id)
-    effect = EFFECT_OF[status]
-    payment = payments.payment_of(task.subject_id)
-    if payment.status in NOTHING_TO_DO[effect]:
-        return None
-    return Settlement(payment, WANTED[effect], total)
+def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Settlement]:
+    """What is to be done about the money of orders; by task, without those where it is done."""
+    orders = [task.subject_id for task in tasks]
+    statuses, payments_by_order = queries.statuses_and_totals_of(orders), payments.payments_of(orders)
+    wanted = {}
+    for task in tasks:
+        status, total = statuses[task.subject_id]
+        effect, payment = EFFECT_OF[status], payments_by_order[task.subject_id]
+        if payment.status not in NOTHING_TO_DO[effect]:
+            wanted[task.id] = Settlement(payment, WANTED[effect], total)
+    return wanted
 
 
-def perform(settlement: Settlement) -> Outcome:
-    """Ask the gateway."""
-    return payments.settle(settlement.payment, settlement.wanted, settlement.amount)
+@contextmanager
+def performing() -> Iterator[Callable[[Settlement], Outcome]]:
+    """What asks the gateway about a settlement, and answers with the outcome."""
+    yield lambda settlement: payments.settle(settlement.payment, settlement.wanted, settlement.amount)
 
 
-def record(task: Task, outcome: Outcome, now: datetime) -> None:
-    """Keep the answer."""
-    payments.record_outcome(task.subject_id, outcome, now=now)
+def record(answers: Sequence[tuple[Task, Outcome]], now: datetime) -> None:
+    """Keep the answers."""
+    for task, outcome in answers:
+        with bound_contextvars(request_id=task.request_id):  # each event names the request behind it
+            payments.record_outcome(task.subject_id, outcome, now=now)

@@ -1,12 +1,15 @@
 """The outbox under several relays and workers: every task is out once, in order, and its effect is there once."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from functools import partial
 
 import pytest
 import redis
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from pickup.config import ROOT
 from pickup.core import outbox
 from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
@@ -14,6 +17,7 @@ from pickup.core.models import Event, OutboxTask
 from pickup.core.types import new_id
 from pickup.inventory.models import StockMovement
 from pickup.inventory.reconciliation import differences
+from pickup.notifications.models import Message
 from tests.concurrency.together import Rendezvous, at_once, in_own_session
 
 RELAYS = 4
@@ -184,3 +188,97 @@ def test_ten_copies_of_the_job_that_reserves_reserve_once(world, shop, jobs):
 
     assert world.level(store, product).reserved == 10
     assert differences() == []
+
+
+def test_two_copies_of_a_job_that_write_the_same_messages_at_once(world, shop, jobs, mailbox, monkeypatch):
+    """Even where no lock keeps the copies apart: the customer may get a message twice, but it is one message."""
+    world.stock(world.store("1"), world.product("A"), 10)
+    for _ in range(5):
+        world.place(shop, {"A": 1})
+    jobs.run("reserve_stock", list(db.session.scalars(select(OutboxTask.id))))
+    ids = list(db.session.scalars(select(OutboxTask.id)))
+    db.session.rollback()
+    monkeypatch.setattr(outbox, "claim", Rendezvous(world.app).after(claim_without_a_lock))
+
+    at_once([partial(jobs.run, "notify_customer", ids)] * 2)
+
+    messages = db.session.scalars(select(Message)).all()
+    assert len(messages) == 5
+    assert len(mailbox.mails) == 10
+    assert {mail["Message-ID"] for mail in mailbox.mails} == {f"<{each.id}@example.com>" for each in messages}
+    assert tasks_left() == {}
+
+
+# A worker of the real queue. One of its tasks kills it, as running out of memory would.
+MORTAL = """
+import os, sys
+import redis
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+from worker.app import app
+from worker.handlers import HANDLERS, Batch
+import worker.jobs
+
+def die(tasks, now):
+    if str(sys.argv[1]) in {str(task.subject_id) for task in tasks}:
+        os._exit(9)
+
+HANDLERS["notify_customer"] = Batch("notifications", die)
+connection = redis.Redis.from_url(app.extensions["settings"].queue_url)
+queue = Queue("notifications", connection=connection, serializer=JSONSerializer)
+SimpleWorker([queue], connection=connection, serializer=JSONSerializer).work(burst=True, logging_level="WARNING")
+"""
+
+
+def mortal_worker(poison):
+    """Work until the queue is empty or the worker is dead; whether it died."""
+    done = subprocess.run([sys.executable, "-c", MORTAL, str(poison)], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode in (0, 9)
+    return done.returncode == 9
+
+
+def leases_end():
+    with unit_of_work():
+        db.session.execute(update(OutboxTask).values(due_at=utcnow()))
+
+
+def tasks_left():
+    db.session.rollback()
+    return {task.subject_id: task for task in db.session.scalars(select(OutboxTask))}
+
+
+def test_a_task_that_kills_its_worker_is_sent_alone_and_given_up_on(database, jobs, monkeypatch):
+    from worker.relay import relay_once
+
+    monkeypatch.setattr(outbox, "DEATHS_MAX", 2)
+    first, poison, last = emitted(3)
+    relay_once()
+    assert mortal_worker(poison)
+    assert tasks_left().keys() == {first, poison, last}, "all three were in its hands"
+
+    leases_end()
+    relay_once()
+    assert {task.deaths for task in tasks_left().values()} == {1}
+    assert mortal_worker(poison)
+    assert not mortal_worker(poison)
+    assert tasks_left().keys() == {poison}, "nothing went down with it this time"
+
+    leases_end()
+    assert relay_once() == 1
+    task = tasks_left()[poison]
+    assert (task.deaths, task.dead_at is None) == (2, False)
+    assert database.extensions["redis"].llen("rq:queue:notifications") == 0, "it is not enqueued any more"
+    with unit_of_work():
+        assert outbox.revive(now=utcnow()) == 1
+    assert tasks_left()[poison].deaths == 0
+
+
+def test_a_task_that_no_worker_has_begun_has_killed_none(database, jobs):
+    from worker.relay import relay_once
+
+    emitted(3)
+    for _ in range(2 * outbox.DEATHS_MAX):
+        assert relay_once() == 3
+        leases_end()
+
+    assert {(task.deaths, task.attempts, task.dead_at) for task in tasks_left().values()} == {(0, 0, None)}

@@ -139,7 +139,7 @@ class TestChoice:
 
 class TestSoldAtTheTill:
     def test_the_youngest_that_no_longer_fits_is_withdrawn(self, world, shop, two_stores, mailbox):
-        near, far, a, _ = two_stores
+        near, _, a, _ = two_stores
         pos = world.client("pos")
         orders = [world.place(shop, {"A": 2}) for _ in range(2)]
         world.work()

@@ -118,3 +118,32 @@ def test_a_dead_task_does_not_hold_up_the_ones_behind_it(database):
     db.session.commit()
 
     assert len(leased()) == 1
+
+
+def test_a_lease_that_ran_out_is_told_from_one_that_was_answered(database):
+    emitted()
+    now = utcnow()
+    assert [task.ran_out for task in leased(now=now)] == [False]
+    assert [task.ran_out for task in leased(now=now + timedelta(minutes=1))] == [True]
+
+    outbox.postpone([1], error="no", now=now)
+    db.session.commit()
+    (again,) = leased(now=now + timedelta(minutes=1))
+    assert not again.ran_out
+
+    outbox.hand_back([1], now=now)
+    db.session.commit()
+    (again,) = leased(now=now)
+    assert not again.ran_out
+
+
+def test_a_lease_that_would_end_soon_is_made_longer(database):
+    emitted()
+    emitted()
+    now = utcnow()
+    (first,) = outbox.lease(now=now, lease_seconds=10, limit=1)
+    (second,) = outbox.lease(now=now, lease_seconds=29, limit=1)
+    outbox.keep_leased([first.id, second.id], now=now, lease_seconds=30)
+
+    ends = {task.id: (task.due_at - now).total_seconds() for task in db.session.query(OutboxTask)}
+    assert ends == {first.id: 30, second.id: 29}
