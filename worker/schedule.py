@@ -16,6 +16,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import db
 from pickup.core.logging import log
 from pickup.orders import sweeping
+from pickup.tills import silence
 from worker.app import app
 
 Job = Callable[[datetime], int]
@@ -25,6 +26,7 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (5, sweeping.resolve_pending_payments),
     (30, sweeping.cancel_unpaid_orders),
     (30, sweeping.expire_holds),
+    (60, silence.watch_tills),
     (3600, sweeping.forget_idempotency_keys),
 )
 

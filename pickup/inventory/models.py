@@ -16,8 +16,9 @@ MOVEMENT_KINDS: tuple[MovementKind, ...] = get_args(MovementKind)
 class StockLevel(Base):
     """How many of one product one store has: physically there, promised to orders, kept back from online.
 
-    Available to promise is `on_hand - reserved - safety_stock`. It may be negative after a till sold what online had
-    promised; `on_hand` and `reserved` never are.
+    Available to promise is `on_hand - reserved - safety_stock`, where the safety stock is the store's floor if that is
+    more (`stores.directory.safety_floor`). It may be negative after a till sold what online had promised; `on_hand` and
+    `reserved` never are.
     """
 
     __tablename__ = "stock_levels"

@@ -34,7 +34,7 @@ def near_stores(
     basket = read_basket(items)
     fulfilling, _ = stores_with_all([store.id for store, _ in near], basket.quantities)
     for (store, _), answer in zip(near, shown, strict=True):
-        answer["available"] = store.id in fulfilling and store.paused_at is None
+        answer["available"] = store.id in fulfilling and store.takes_orders
         answer["ready_by"] = ready_by_at(store, now=now) if answer["available"] else None
     return shown
 
@@ -71,7 +71,12 @@ def _zone_of(store_ref: str | None) -> str:
 
 def _present_store(store: StoreEntry, neighbour: Neighbour) -> dict[str, Any]:
     shown = {name: getattr(store, name) for name in _SHOWN_OF_STORE}
-    return {**shown, "distance_m": neighbour.distance_m, "paused": store.paused_at is not None}
+    return {
+        **shown,
+        "distance_m": neighbour.distance_m,
+        "paused": not store.takes_orders,
+        "till_feed": store.feed_state,
+    }
 
 
 _SHOWN_OF_STORE = ("ref", "name", "address", "phone", "lat", "lon", "opening_hours", "timezone")
