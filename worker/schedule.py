@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pickup.core.clock import utcnow
 from pickup.core.db import db
 from pickup.core.logging import log
+from pickup.inventory import checking
 from pickup.orders import sweeping
 from pickup.tills import silence
 from worker.app import app
@@ -28,6 +29,7 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (30, sweeping.expire_holds),
     (60, silence.watch_tills),
     (3600, sweeping.forget_idempotency_keys),
+    (3600, checking.check_stock),
 )
 
 stopping = threading.Event()

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -73,3 +73,15 @@ class Reservation(Base):
         Index(None, "store_id", "product_id"),
         CheckConstraint("quantity > 0", name="quantity"),
     )
+
+
+class StockCheck(Base):
+    """What a check of the books has found. Kept, because the process that checks is not the one that is asked."""
+
+    __tablename__ = "stock_checks"
+
+    id: Mapped[BigKey]
+    at: Mapped[datetime]
+    levels: Mapped[int] = mapped_column(doc="how many were checked")
+    differences: Mapped[int] = mapped_column(doc="how many figures were not explained")
+    first: Mapped[list[dict[str, Any]]] = mapped_column(doc="some of them: see `reconciliation.Difference`")

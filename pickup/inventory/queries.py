@@ -9,7 +9,7 @@ from sqlalchemy.sql import TableValuedAlias
 
 from pickup.core import revisions
 from pickup.core.db import db
-from pickup.inventory.models import MovementKind, StockLevel, StockMovement
+from pickup.inventory.models import MovementKind, StockCheck, StockLevel, StockMovement
 
 STORES_REVISION = "stores"
 
@@ -100,6 +100,11 @@ def movements_after(
     if product_id is not None:
         wanted = wanted.where(StockMovement.product_id == product_id)
     return db.session.scalars(wanted.order_by(StockMovement.id).limit(limit)).all()
+
+
+def newest_check() -> StockCheck | None:
+    """The last check of the books, if there has been one."""
+    return db.session.scalars(select(StockCheck).order_by(StockCheck.id.desc()).limit(1)).one_or_none()
 
 
 def _unnest(**columns: Iterable[int]) -> TableValuedAlias:
