@@ -20,6 +20,7 @@ from pickup.customer import views as customer_views
 from pickup.home import views as home_views
 from pickup.inventory import commands as inventory_commands
 from pickup.inventory import views as inventory_views
+from pickup.inventory.gauges import stock_gauges
 from pickup.notifications import service as notifications
 from pickup.notifications import views as notification_views
 from pickup.orders import views as order_views
@@ -31,6 +32,7 @@ from pickup.staff import views as staff_views
 from pickup.storefront import views as storefront_views
 from pickup.stores import directory
 from pickup.stores import views as store_views
+from pickup.stores.gauges import store_gauges
 from pickup.stores.geocoding import Geocoding
 from pickup.subscriptions import SUBSCRIPTIONS
 from pickup.tills import views as till_views
@@ -62,7 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app, settings)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     problems.init_app(app)
-    metrics.init_app(app, (outbox_gauges, order_gauges))
+    metrics.init_app(app, (outbox_gauges, order_gauges, stock_gauges, store_gauges))
     signals.init_app(app)
     directory.init_app(app)
     notifications.init_app(app, settings)

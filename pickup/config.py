@@ -6,21 +6,29 @@ The unit stands in each name. `CONTRACT` variables (`PORT`, `PICKUP_HOME`, `PICK
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from environs import Env
+from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
 
 # sun_path holds 108 bytes on Linux and 104 on macOS; the longest name we put into the folder is PostgreSQL's.
 SOCKET_FOLDER_MAX_BYTES = 104 - len("/.s.PGSQL.5432.lock") - 1
+
+# Added up they still fit an integer column.
+UNITS_MAX = 1_000_000_000
+MINUTES_MAX = 366 * 24 * 60
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ("demo", "none")
 ROUTING_POLICIES = ("nearest", "fewest_transfers", "balance")
 IF_SHORT = ("part", "move", "cancel")
 GEOCODERS = ("none", "nominatim", "photon", "arcgis")
+# Those of `stores.models.StoreKind`, which stands floors above.
+STORE_KINDS = ("store", "warehouse", "partner")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +68,12 @@ class Settings:
     choice_hours: int
     prep_minutes: int
     hold_days: int
+
+    safety_stock: Mapping[str, int]
+    """Units by the kind of a store; a kind that is absent keeps nothing back."""
+    stale_safety_stock: int
+    till_stale_minutes: int
+    till_silent_minutes: int
 
     payment_timeout_minutes: int
 
@@ -140,7 +154,24 @@ class Settings:
                 choice_hours=env.int("CHOICE_HOURS", 24, validate=Range(1)),
                 prep_minutes=env.int("PREP_MINUTES", 60, validate=Range(0)),
                 hold_days=env.int("HOLD_DAYS", 7, validate=Range(1)),
+                safety_stock=_units_by_kind(env.str("SAFETY_STOCK", "", validate=_units_by_kind)),
+                stale_safety_stock=env.int("STALE_SAFETY_STOCK", 2, validate=Range(0, UNITS_MAX)),
+                till_stale_minutes=env.int("TILL_STALE_MINUTES", 240, validate=Range(0, MINUTES_MAX)),
+                till_silent_minutes=env.int("TILL_SILENT_MINUTES", 1440, validate=Range(0, MINUTES_MAX)),
                 payment_timeout_minutes=env.int("PAYMENT_TIMEOUT_MINUTES", 30, validate=Range(1)),
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
                 idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
             )
+
+
+def _units_by_kind(text: str) -> dict[str, int]:
+    """`store=1,partner=2` as a table."""
+    units: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        kind, _, number = (word.strip() for word in part.partition("="))
+        if kind not in STORE_KINDS or kind in units or not (number.isascii() and number.isdigit()):
+            wanted = ", ".join(f"{kind}=UNITS" for kind in STORE_KINDS)
+            raise ValidationError(f"{part[:60]!r} is not one of {wanted}, each once.")
+        if (units.setdefault(kind, int(number[:20]))) > UNITS_MAX:
+            raise ValidationError(f"{part[:60]!r} is more than {UNITS_MAX} units.")
+    return units

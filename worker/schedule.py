@@ -15,7 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from pickup.core.clock import utcnow
 from pickup.core.db import db
 from pickup.core.logging import log
+from pickup.inventory import checking
 from pickup.orders import sweeping
+from pickup.tills import silence
 from worker.app import app
 
 Job = Callable[[datetime], int]
@@ -26,7 +28,9 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (30, sweeping.cancel_unpaid_orders),
     (30, sweeping.expire_holds),
     (30, sweeping.end_offers),
+    (60, silence.watch_tills),
     (3600, sweeping.forget_idempotency_keys),
+    (3600, checking.check_stock),
 )
 
 stopping = threading.Event()

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -30,8 +30,9 @@ TRANSFER_STATUSES: tuple[TransferStatus, ...] = get_args(TransferStatus)
 class StockLevel(Base):
     """How many of one product one store has: physically there, promised to orders, kept back from online.
 
-    Available to promise is `on_hand - reserved - safety_stock`. It may be negative after a till sold what online had
-    promised; `on_hand` and `reserved` never are.
+    Available to promise is `on_hand - reserved - safety_stock`, where the safety stock is the store's floor if that is
+    more (`stores.directory.safety_floor`). It may be negative after a till sold what online had promised; `on_hand` and
+    `reserved` never are.
     """
 
     __tablename__ = "stock_levels"
@@ -43,7 +44,7 @@ class StockLevel(Base):
     safety_stock: Mapped[int] = mapped_column(server_default="0")
 
     __table_args__ = (
-        Index(None, "product_id"),
+        Index(None, "product_id", "store_id"),
         CheckConstraint("on_hand >= 0", name="on_hand"),
         CheckConstraint("reserved >= 0", name="reserved"),
         CheckConstraint("safety_stock >= 0", name="safety_stock"),
@@ -65,7 +66,14 @@ class StockMovement(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
+        # One for each way to ask for a page, so that the last of ten million rows is as near as the first.
         Index(None, "store_id", "product_id", "id"),
+        Index(None, "store_id", "id"),
+        Index(None, "product_id", "id"),
+        # What a stock take asks for. Of promises there are as many again, and they move no goods.
+        Index(
+            "ix_stock_movements_on_hand", "store_id", "product_id", "at", postgresql_where=text("on_hand_change <> 0")
+        ),
         CheckConstraint(text(f"kind IN {MOVEMENT_KINDS}"), name="kind"),
     )
 
@@ -126,3 +134,15 @@ class TransferLine(Base):
     quantity: Mapped[int]
 
     __table_args__ = (CheckConstraint("quantity > 0", name="quantity"),)
+
+
+class StockCheck(Base):
+    """What a check of the books has found. Kept, because the process that checks is not the one that is asked."""
+
+    __tablename__ = "stock_checks"
+
+    id: Mapped[BigKey]
+    at: Mapped[datetime]
+    levels: Mapped[int] = mapped_column(doc="how many were checked")
+    differences: Mapped[int] = mapped_column(doc="how many figures were not explained")
+    first: Mapped[list[dict[str, Any]]] = mapped_column(doc="some of them: see `reconciliation.Difference`")

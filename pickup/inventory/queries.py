@@ -5,11 +5,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, DateTime, Integer, bindparam, column, func, select, text, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Integer,
+    bindparam,
+    column,
+    false,
+    func,
+    literal_column,
+    select,
+    text,
+    true,
+    tuple_,
+)
 from sqlalchemy.sql import TableValuedAlias
 
 from pickup.core.db import db
-from pickup.inventory.models import MovementKind, StockLevel, StockMovement
+from pickup.inventory.models import MovementKind, StockCheck, StockLevel, StockMovement
 
 STORES_REVISION = "stores"
 
@@ -126,24 +140,28 @@ def physical_changes_after(store_id: int, instants: Mapping[int, datetime]) -> d
         .table_valued(column("product_id", Integer), column("at", DateTime(timezone=True)))
         .render_derived()
     )
-    rows = db.session.execute(
-        select(StockMovement.product_id, func.sum(StockMovement.on_hand_change))
-        .join(asked, asked.c.product_id == StockMovement.product_id)
+    # A subquery for each product, not a join: who joins reads the whole past of the store, and drops nearly all of it.
+    change = (
+        select(func.sum(StockMovement.on_hand_change))
         .where(
             StockMovement.store_id == store_id,
+            StockMovement.product_id == asked.c.product_id,
             StockMovement.kind.in_(PHYSICAL_KINDS),
+            # True of all of them, and what the index says; a parameter would not match it.
+            StockMovement.on_hand_change != literal_column("0"),
             StockMovement.at > asked.c.at,
         )
-        .group_by(StockMovement.product_id)
+        .scalar_subquery()
     )
-    return dict(rows.all())
+    rows = db.session.execute(select(asked.c.product_id, change))
+    return {product_id: units for product_id, units in rows if units is not None}
 
 
 def levels_after(
     position: tuple[int, int], *, store_id: int | None, product_id: int | None, limit: int
 ) -> Sequence[StockLevel]:
     """Stock levels in the order of their keys, from behind one."""
-    wanted = select(StockLevel).where(tuple_(StockLevel.store_id, StockLevel.product_id) > position)
+    wanted = select(StockLevel).where(_behind(position, store_id=store_id, product_id=product_id))
     if store_id is not None:
         wanted = wanted.where(StockLevel.store_id == store_id)
     if product_id is not None:
@@ -151,16 +169,36 @@ def levels_after(
     return db.session.scalars(wanted.order_by(StockLevel.store_id, StockLevel.product_id).limit(limit)).all()
 
 
+def _behind(position: tuple[int, int], *, store_id: int | None, product_id: int | None) -> ColumnElement[bool]:
+    """That a level comes after a position; said of the one column that a filter leaves open, its index begins there."""
+    after_store, after_product = position
+    if store_id is not None:
+        same_store = StockLevel.product_id > after_product if store_id == after_store else false()
+        return true() if store_id > after_store else same_store
+    if product_id is not None:
+        return StockLevel.store_id >= after_store if product_id > after_product else StockLevel.store_id > after_store
+    return tuple_(StockLevel.store_id, StockLevel.product_id) > position
+
+
 def movements_after(
     position: int, *, store_id: int | None, product_id: int | None, limit: int
 ) -> Sequence[StockMovement]:
     """Movements, oldest first, from behind one."""
-    wanted = select(StockMovement).where(StockMovement.id > position)
+    # First the ids, which an index holds alone. For the whole rows of a busy store PostgreSQL would rather walk all
+    # movements and pick, and where the store has none any more, walk to the end.
+    wanted = select(StockMovement.id).where(StockMovement.id > position)
     if store_id is not None:
         wanted = wanted.where(StockMovement.store_id == store_id)
     if product_id is not None:
         wanted = wanted.where(StockMovement.product_id == product_id)
-    return db.session.scalars(wanted.order_by(StockMovement.id).limit(limit)).all()
+    ids = wanted.order_by(StockMovement.id).limit(limit).subquery("ids")
+    page = select(StockMovement).join(ids, ids.c.id == StockMovement.id).order_by(StockMovement.id)
+    return db.session.scalars(page).all()
+
+
+def newest_check() -> StockCheck | None:
+    """The last check of the books, if there has been one."""
+    return db.session.scalars(select(StockCheck).order_by(StockCheck.id.desc()).limit(1)).one_or_none()
 
 
 def _unnest(**columns: Iterable[int]) -> TableValuedAlias:

@@ -20,7 +20,7 @@ class StockLevelSchema(Schema):
     sku = fields.String(metadata={"example": "1001"})
     on_hand = fields.Integer(metadata={"description": "physically there", "example": 24})
     reserved = fields.Integer(metadata={"description": "promised to orders", "example": 2})
-    safety_stock = fields.Integer(metadata={"description": "kept back from online", "example": 1})
+    safety_stock = fields.Integer(metadata={"description": "kept back from online, as it counts now", "example": 1})
     available = fields.Integer(
         metadata={
             "description": "on hand − reserved − safety stock; below zero after a till sold what was promised",

@@ -1,5 +1,6 @@
 """HTTP of stock, for management."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pickup.catalog.queries import products_by_id, products_by_sku
@@ -9,7 +10,7 @@ from pickup.core.pagination import decode_cursor, page
 from pickup.inventory import queries
 from pickup.inventory.models import StockLevel, StockMovement
 from pickup.inventory.schemas import StockLevelPageSchema, StockMovementPageSchema, StockQuery
-from pickup.stores.directory import fresh_directory
+from pickup.stores.directory import StoreEntry, fresh_directory
 
 blueprint = Blueprint(
     "inventory", __name__, url_prefix="/v1/stock", description="How many there are of what, and what explains it."
@@ -23,16 +24,15 @@ blueprint = Blueprint(
 def list_stock_levels(query: dict[str, Any]) -> dict[str, Any]:
     """List stock levels.
 
-    Of every store and product, or of one store, one product, or both.
+    Of every store and product, or of one store, one product, or both. The safety stock is what counts now: the level's
+    own, or the store's where that is more, as while its tills are not heard of.
     """
     position = decode_cursor(query["after"], int, int) or (0, 0)
     levels = queries.levels_after((position[0], position[1]), **_filters(query), limit=query["limit"] + 1)
     shown = page(levels, query["limit"], lambda level: (level.store_id, level.product_id))
-    names = _names(shown["data"])
-    return {
-        **shown,
-        "data": [{**_present_level(level), **name} for level, name in zip(shown["data"], names, strict=True)],
-    }
+    stores = fresh_directory().by_id
+    rows = zip(shown["data"], _names(shown["data"], stores), strict=True)
+    return {**shown, "data": [{**_present_level(level, stores[level.store_id]), **name} for level, name in rows]}
 
 
 @blueprint.get("/movements")
@@ -47,8 +47,7 @@ def list_stock_movements(query: dict[str, Any]) -> dict[str, Any]:
     position = decode_cursor(query["after"], int) or (0,)
     movements = queries.movements_after(position[0], **_filters(query), limit=query["limit"] + 1)
     shown = page(movements, query["limit"], lambda movement: (movement.id,))
-    names = _names(shown["data"])
-    rows = zip(shown["data"], names, strict=True)
+    rows = zip(shown["data"], _names(shown["data"], fresh_directory().by_id), strict=True)
     return {**shown, "data": [{**_present_movement(movement), **name} for movement, name in rows]}
 
 
@@ -63,18 +62,18 @@ def _filters(query: dict[str, Any]) -> dict[str, int | None]:
     return {"store_id": store.id if store else None, "product_id": product.id if product else None}
 
 
-def _names(rows: list[StockLevel | StockMovement]) -> list[dict[str, str]]:
-    stores = fresh_directory().by_id
+def _names(rows: list[StockLevel | StockMovement], stores: Mapping[int, StoreEntry]) -> list[dict[str, str]]:
     products = products_by_id({row.product_id for row in rows})
     return [{"store_ref": stores[row.store_id].ref, "sku": products[row.product_id].sku} for row in rows]
 
 
-def _present_level(level: StockLevel) -> dict[str, int]:
+def _present_level(level: StockLevel, store: StoreEntry) -> dict[str, int]:
+    safety_stock = max(level.safety_stock, store.safety_floor)
     return {
         "on_hand": level.on_hand,
         "reserved": level.reserved,
-        "safety_stock": level.safety_stock,
-        "available": level.on_hand - level.reserved - level.safety_stock,
+        "safety_stock": safety_stock,
+        "available": level.on_hand - level.reserved - safety_stock,
     }
 
 

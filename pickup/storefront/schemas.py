@@ -12,6 +12,7 @@ from pickup.core.schemas import Instant, MoneySchema, PageQuery, Schema, Text, p
 from pickup.orders.basket import QUANTITY_MAX, Item
 from pickup.orders.schemas import ITEMS_MAX
 from pickup.stores.geocoding import Coordinates
+from pickup.stores.models import FEED_STATES
 
 NEAREST_MAX = 50
 RADIUS_MAX_KM = 20_100  # half way round the Earth is everything
@@ -101,7 +102,17 @@ class NearStoreSchema(Schema):
         }
     )
     timezone = fields.String(metadata={"description": "IANA name", "example": "America/Chicago"})
-    paused = fields.Boolean(metadata={"description": "takes no new orders at present"})
+    paused = fields.Boolean(
+        metadata={"description": "takes no new orders at present: somebody paused it, or its tills are silent"}
+    )
+    till_feed = fields.String(
+        validate=validate.OneOf(FEED_STATES),
+        metadata={
+            "description": "`stale`: its tills have said nothing for hours, it keeps more back from online; "
+            "`silent`: for so long that it takes no new orders until one is heard of",
+            "example": "heard",
+        },
+    )
     available = fields.Boolean(
         metadata={
             "description": "with `items`: all of it is on this store's shelf",

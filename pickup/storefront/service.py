@@ -73,7 +73,12 @@ def _zone_of(store_ref: str | None) -> str:
 
 def _present_store(store: StoreEntry, neighbour: Neighbour) -> dict[str, Any]:
     shown = {name: getattr(store, name) for name in _SHOWN_OF_STORE}
-    return {**shown, "distance_m": neighbour.distance_m, "paused": store.paused_at is not None}
+    return {
+        **shown,
+        "distance_m": neighbour.distance_m,
+        "paused": not store.takes_orders,
+        "till_feed": store.feed_state,
+    }
 
 
 _SHOWN_OF_STORE = ("ref", "name", "address", "phone", "lat", "lon", "opening_hours", "timezone")

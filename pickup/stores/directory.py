@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 from flask import Flask, current_app
 
+from pickup.config import Settings
 from pickup.core.errors import InvalidFields
 from pickup.stores import queries
 from pickup.stores.models import Store
@@ -33,28 +34,38 @@ class StoreEntry:
     timezone: str
     country: str
     prep_minutes: int | None
+    hourly_capacity: int | None
     hold_days: int | None
     price_zone: str
     kind: str
     paused_at: datetime | None
-    hourly_capacity: int | None
+    feed_state: str
     special_days: Mapping[date, str]
+    safety_floor: int
+    """Units of every product there that are kept back from online, whatever its level says; see `safety_floor`."""
 
     @classmethod
-    def of(cls, store: Store, special_days: Mapping[date, str]) -> "StoreEntry":
+    def of(cls, store: Store, special_days: Mapping[date, str], settings: Settings) -> "StoreEntry":
         """Copy a row; the directory outlives the session that read it."""
-        copied = {name: getattr(store, name) for name in cls.__slots__ if name != "special_days"}
-        return cls(**copied, special_days=special_days)
+        copied = {name: getattr(store, name) for name in cls.__slots__ if name not in _NOT_OF_THE_ROW}
+        return cls(**copied, special_days=special_days, safety_floor=safety_floor(store, settings))
 
     @property
     def takes_orders(self) -> bool:
-        """Whether new orders may go there."""
-        return self.paused_at is None
+        """Whether new orders may go there: nobody has paused it, and its tills are heard of now and then."""
+        return self.paused_at is None and self.feed_state != "silent"
 
-    @property
-    def safety_floor(self) -> int:
-        """Units of every product that the store keeps back from online."""
-        return 0
+
+_NOT_OF_THE_ROW = frozenset({"special_days", "safety_floor"})
+
+
+def safety_floor(store: Store, settings: Settings) -> int:
+    """The units of every product that a store keeps back from online: its kind's, and more while its tills say nothing.
+
+    The effective safety stock of a level is the greater of its own and this.
+    """
+    unheard = settings.stale_safety_stock if store.feed_state != "heard" else 0
+    return settings.safety_stock.get(store.kind, 0) + unheard
 
 
 class StoreDirectory:
@@ -133,7 +144,8 @@ def _load() -> StoreDirectory:
     # next reader loads it again, which is harmless.
     revision = queries.revision()
     special_days = queries.all_special_days()
-    stores = [StoreEntry.of(store, special_days.get(store.id, {})) for store in queries.all_stores()]
+    settings: Settings = current_app.extensions["settings"]
+    stores = [StoreEntry.of(store, special_days.get(store.id, {}), settings) for store in queries.all_stores()]
     return StoreDirectory(stores, revision)
 
 

@@ -10,6 +10,8 @@ from pickup.core.db import Base, IntKey
 
 StoreKind = Literal["store", "warehouse", "partner"]
 STORE_KINDS: tuple[StoreKind, ...] = get_args(StoreKind)
+FeedState = Literal["heard", "stale", "silent"]
+FEED_STATES: tuple[FeedState, ...] = get_args(FeedState)
 
 
 class Store(Base):
@@ -36,10 +38,13 @@ class Store(Base):
     price_zone: Mapped[str] = mapped_column(server_default="", doc="empty: the prices that hold everywhere")
     kind: Mapped[str] = mapped_column(server_default="store")
     paused_at: Mapped[datetime | None] = mapped_column(doc="takes no new orders since then")
+    feed_state: Mapped[str] = mapped_column(server_default="heard", doc="of its tills: see `tills.silence`")
+    feed_changed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
         CheckConstraint(text(f"kind IN {STORE_KINDS}"), name="kind"),
+        CheckConstraint(text(f"feed_state IN {FEED_STATES}"), name="feed_state"),
         CheckConstraint("lat BETWEEN -90 AND 90", name="lat"),
         CheckConstraint("lon BETWEEN -180 AND 180", name="lon"),
     )

@@ -21,8 +21,8 @@ def revision() -> int:
 
 
 def all_stores() -> list[Store]:
-    """Every store, by reference."""
-    return list(db.session.scalars(select(Store).order_by(Store.ref)))
+    """Every store, by reference, fresh from the database: a session that lives long may remember others."""
+    return list(db.session.scalars(select(Store).order_by(Store.ref).execution_options(populate_existing=True)))
 
 
 def store_by_ref(ref: str) -> Store | None:

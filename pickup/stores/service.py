@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import ARRAY, Integer, any_, bindparam, delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core import revisions
@@ -14,7 +14,7 @@ from pickup.core.errors import InvalidFields
 from pickup.stores import opening_hours
 from pickup.stores.errors import StoreNotFound
 from pickup.stores.imports import plan
-from pickup.stores.models import SpecialDay, Store
+from pickup.stores.models import FEED_STATES, FeedState, SpecialDay, Store
 from pickup.stores.queries import REVISION, store_by_ref
 
 _IMPORT = plan()
@@ -109,6 +109,23 @@ def resume(ref: str) -> Store:
         StoreNotFound: there is no such store.
     """
     return _set_paused_at(ref, None)
+
+
+def set_feed_states(states: Mapping[int, FeedState], *, now: datetime) -> list[str]:
+    """Keep whether the tills of stores are heard of, by store id; returns the references of those it is news for."""
+    changed: list[str] = []
+    for state in FEED_STATES:
+        ids = sorted(store_id for store_id, wanted in states.items() if wanted == state)
+        if ids:
+            stores = bindparam("stores", ids, type_=ARRAY(Integer()))
+            news = update(Store).where(Store.id == any_(stores), Store.feed_state != state)
+            values = {"feed_state": state, "feed_changed_at": now}
+            changed += db.session.scalars(
+                news.values(values).returning(Store.ref), execution_options={"synchronize_session": False}
+            )
+    if changed:
+        revisions.bump(REVISION)
+    return changed
 
 
 def _set_paused_at(ref: str, paused_at: Any) -> Store:

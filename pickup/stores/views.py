@@ -91,7 +91,8 @@ def pause_store(ref: str) -> Store:
 def resume_store(ref: str) -> Store:
     """Take orders at a store again.
 
-    From the next order on. A store that was not paused stays as it is.
+    From the next order on. A store that was not paused stays as it is. One whose tills are silent takes orders again
+    once a till of it is heard of: sales, or an acknowledgement of prices.
     """
     return in_transaction(lambda: service.resume(ref))
 

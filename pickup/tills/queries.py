@@ -1,16 +1,17 @@
 """Named reads of what tills have told us."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Row, Select, any_, bindparam, func, literal, select
+from sqlalchemy import ARRAY, Date, Integer, Row, Select, any_, bindparam, cast, func, literal, select
 
 from pickup.catalog.models import Product
 from pickup.core.db import db
 from pickup.pricing.models import Price
 from pickup.pricing.queries import concerns
-from pickup.stores.models import Store
+from pickup.stores.models import SpecialDay, Store
 from pickup.tills.models import ParityBreach, TillCount, TillRegister
 
 
@@ -24,6 +25,51 @@ def counted_at(store_id: int, product_ids: Iterable[int]) -> dict[int, datetime]
         TillCount.store_id == store_id, TillCount.product_id == any_(products)
     )
     return dict(db.session.execute(counted).all())
+
+
+def last_words() -> dict[int, datetime]:
+    """When each store was last heard of, by any of its tills; those that never were are absent."""
+    heard = select(TillRegister.store_id, func.max(TillRegister.last_seen)).group_by(TillRegister.store_id)
+    return dict(db.session.execute(heard).all())
+
+
+def special_days_since_last_words(*, until: date) -> dict[int, dict[date, str]]:
+    """By store id, the special days that lie between the last word of its tills and a date, with a day or two around.
+
+    The directory has only those of late, and a store may have been silent for longer.
+    """
+    heard = (
+        select(TillRegister.store_id, cast(func.max(TillRegister.last_seen), Date).label("day"))
+        .group_by(TillRegister.store_id)
+        .subquery("heard")
+    )
+    wanted = (
+        select(SpecialDay.store_id, SpecialDay.day, SpecialDay.hours)
+        .join(heard, heard.c.store_id == SpecialDay.store_id)
+        .where(SpecialDay.day >= heard.c.day - 2, SpecialDay.day <= until + timedelta(days=1))
+    )
+    days: dict[int, dict[date, str]] = defaultdict(dict)
+    for store_id, day, hours in db.session.execute(wanted):
+        days[store_id][day] = hours
+    return days
+
+
+def lock_last_words(store_ids: Iterable[int]) -> dict[int, datetime]:
+    """What `last_words` says of these stores, with their registers locked in the order of their keys.
+
+    So a till that speaks meanwhile waits, or its word is among these.
+    """
+    stores = bindparam("stores", list(store_ids), type_=ARRAY(Integer()))
+    locked = db.session.execute(
+        select(TillRegister.store_id, TillRegister.last_seen)
+        .where(TillRegister.store_id == any_(stores))
+        .order_by(TillRegister.store_id, TillRegister.register)
+        .with_for_update()
+    )
+    words: dict[int, datetime] = {}
+    for store_id, last_seen in locked:
+        words[store_id] = max(last_seen, words.get(store_id, last_seen))
+    return words
 
 
 def newest_breaches(limit: int) -> Sequence[Row[ParityBreach, str, str]]:

@@ -12,10 +12,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core.db import db
 from pickup.core.errors import FieldError, InvalidFields
+from pickup.core.logging import log
 from pickup.core.pagination import decode_cursor, encode_cursor
 from pickup.pricing.models import Price
 from pickup.pricing.queries import newest_version, price_changes_after
 from pickup.stores.directory import StoreEntry, fresh_directory
+from pickup.stores.service import set_feed_states
 from pickup.tills.models import TillRegister
 
 # How far the clock of a till may be fast.
@@ -87,7 +89,7 @@ def unknown_product(pointer: str, sku: str) -> FieldError:
 
 
 def see(store: StoreEntry, register: str, version: int, *, now: datetime) -> None:
-    """A till was heard of."""
+    """A till was heard of. If its store was missed, it is trusted again from the same commit on."""
     seen = insert(TillRegister).values(store_id=store.id, register=register, version=version, last_seen=now)
     latest = {
         "version": func.greatest(TillRegister.version, seen.excluded.version),
@@ -96,3 +98,6 @@ def see(store: StoreEntry, register: str, version: int, *, now: datetime) -> Non
     db.session.execute(
         seen.on_conflict_do_update(index_elements=[TillRegister.store_id, TillRegister.register], set_=latest)
     )
+    # After the register, like the watch: see `silence`. And only then: the row of the store stays untouched all day.
+    if store.feed_state != "heard" and set_feed_states({store.id: "heard"}, now=now):
+        log.info("till_feed_changed", store=store.ref, state="heard", register=register)

@@ -1,13 +1,13 @@
 """tasks know the workers that died with them
 
-Revision: 0004
-Follows: 0001
+Revision: 0006
+Follows: 0005
 """
 
 import sqlalchemy as sa
 from alembic import op
-revision = '0004'
-down_revision = '0001'
+revision = '0006'
+down_revision = '0005'
 branch_labels = None
 depends_on = None
 
