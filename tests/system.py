@@ -57,7 +57,7 @@ class Answer:
 class System:
     """The supervisor and all that it keeps alive."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, lease_seconds: int = LEASE_SECONDS) -> None:
         self.home = home
         self.port = _free_port()
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
@@ -65,7 +65,7 @@ class System:
             "PORT": str(self.port),
             "PICKUP_HOME": str(home),
             "PICKUP_SEED": "none",
-            "PICKUP_OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS),
+            "PICKUP_OUTBOX_LEASE_SECONDS": str(lease_seconds),
         }
         self._log = home.parent / "run.log"
         self._supervisor: subprocess.Popen[bytes] | None = None
@@ -129,15 +129,20 @@ class System:
                 raise
         return Answer(0)
 
+    def connected(self) -> psycopg.Connection:
+        """A connection to its database, in autocommit."""
+        return psycopg.connect(self.database_url, autocommit=True)
+
     def select(self, query: str) -> list[tuple[Any, ...]]:
         """Ask its database."""
-        with psycopg.connect(self.database_url, autocommit=True) as connection:
+        with self.connected() as connection:
             return connection.execute(query).fetchall()
 
-    def execute(self, statement: LiteralString) -> None:
-        """Tell its database."""
-        with psycopg.connect(self.database_url, autocommit=True) as connection:
-            connection.execute(statement)
+    def execute(self, *statements: LiteralString) -> None:
+        """Tell its database, each statement a transaction of its own."""
+        with self.connected() as connection:
+            for statement in statements:
+                connection.execute(statement)
 
     @property
     def database_url(self) -> str:
