@@ -7,6 +7,7 @@ database numbers from 15 down are emptied.)
 
 import fcntl
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -111,7 +112,8 @@ def database(app: Flask) -> Iterator[Flask]:
         db.session.remove()
     client: redis.Redis = app.extensions["redis"]
     client.flushdb()
-    app.extensions["stores"].forget()
+    for each in (app, *([sys.modules["worker.app"].app] if "worker.app" in sys.modules else ())):
+        each.extensions["stores"].forget()
 
 
 @pytest.fixture

@@ -105,6 +105,12 @@ class World:
         assert answer.status_code == 201, answer.text
         return self.order(answer.json["id"])
 
+    def offer(self, order: Order) -> None:
+        """Put before the customer of a placed order what there is instead: the same store, in this case."""
+        option = {"store_id": order.store_id, "store_ref": order.store.ref, "ready_by": order.ready_by.isoformat()}
+        with unit_of_work():
+            order.offer, order.offer_until = {"why": "short_pick", "options": {"move": option}}, order.hold_until
+
     def order(self, order_id: uuid.UUID | str) -> Order:
         """The order as the database has it now, with all that hangs on it."""
         from pickup.orders.queries import get_order
