@@ -9,6 +9,7 @@ Machines differ and drift; read the ratios, which are taken within one run.
 """
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ def main() -> int:
     if not set(wanted) <= set(PARTS):
         print(f"BENCH_ONLY names some of {', '.join(PARTS)}", file=sys.stderr)
         return 2
+    # Otherwise what was started would live on.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     started, found, details = perf_counter(), list[Figure](), dict[str, Any]()
     if IN_THE_SHOP & set(wanted):
         with _folder() as folder, opened(folder) as shop:

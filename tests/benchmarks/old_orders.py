@@ -80,7 +80,7 @@ SECOND = (
     INSERT INTO messages (id, event_id, order_id, kind, channel, recipient, subject, text_body, html_body, created_at,
         sent_at)
     SELECT gen_random_uuid(), events.id, subject_id, split_part(type, '.', 2), 'email', 'old@example.com',
-        'Your order', repeat('What there is to say. ', 20), repeat('<p>What there is to say.</p> ', 40), at, at
+        'Your order', repeat('What there is to say. ', 8), repeat('<p>What there is to say.</p> ', 16), at, at
     FROM events WHERE type IN ('order.reserved', 'order.ready', 'order.collected')
       AND subject_id <= (SELECT id FROM bench_old ORDER BY n DESC LIMIT 1)
     ORDER BY events.id
@@ -114,6 +114,7 @@ SECOND = (
 BEFORE = (
     "ALTER SYSTEM SET autovacuum = off",
     "ALTER SYSTEM SET max_wal_size = '20GB'",
+    "ALTER SYSTEM SET checkpoint_timeout = '1h'",
     "SELECT pg_reload_conf()",
     "DROP TABLE IF EXISTS bench_old, bench_old_lines",
 )
@@ -122,6 +123,7 @@ AFTER = (
     "VACUUM ANALYZE",
     "ALTER SYSTEM RESET autovacuum",
     "ALTER SYSTEM RESET max_wal_size",
+    "ALTER SYSTEM RESET checkpoint_timeout",
     "SELECT pg_reload_conf()",
     "CHECKPOINT",
 )
