@@ -6,8 +6,9 @@ handler has committed. So Redis may lose everything, and a relay may die between
 
 import signal
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import redis
 from redis.exceptions import RedisError
@@ -38,12 +39,14 @@ RESULT_TTL_SECONDS = 0
 stopping = threading.Event()
 
 
-def relay_once() -> int:
-    """Lease what is due and enqueue it; returns how many tasks that were."""
+def relay_once(names: Iterable[str] = HANDLERS) -> dict[str, int]:
+    """Lease what is due of some handlers and enqueue it; returns how many tasks of which handler."""
     settings: Settings = app.extensions["settings"]
-    app.extensions["redis"].ping()  # while the queue is away nothing is leased: it would wait for its lease to end
+    free = _whose_queue_is_empty(names)
+    if not free:
+        return {}
     with unit_of_work():
-        leased = outbox.lease(now=utcnow(), lease_seconds=settings.outbox_lease_seconds, limit=LEASED_AT_ONCE)
+        leased = outbox.lease(free, now=utcnow(), lease_seconds=settings.outbox_lease_seconds, limit=LEASED_AT_ONCE)
     suspects = _suspects(leased)
     by_handler: dict[str, list[int]] = defaultdict(list)
     for task in leased:
@@ -52,7 +55,20 @@ def relay_once() -> int:
         together = [task_id for task_id in task_ids if task_id not in suspects]
         alone = [[task_id] for task_id in task_ids if suspects.get(task_id)]
         _enqueue(name, [*_chunks(together, HANDLERS[name].size), *alone])
-    return len(leased)
+    return {name: len(task_ids) for name, task_ids in by_handler.items()}
+
+
+def _whose_queue_is_empty(names: Iterable[str]) -> list[str]:
+    """The handlers whose workers wait for work.
+
+    Where jobs wait for workers, tasks wait better in the outbox: what comes meanwhile goes into one job with them. And
+    while the queue is away this fails, before anything is leased that would wait for its lease to end.
+    """
+    asked = list(names)
+    pipeline = app.extensions["redis"].pipeline(transaction=False)
+    for name in asked:
+        pipeline.llen(Queue(HANDLERS[name].queue, connection=app.extensions["redis"]).key)
+    return [name for name, waiting in zip(asked, pipeline.execute(), strict=True) if not waiting]
 
 
 def _suspects(leased: Sequence[Leased]) -> dict[int, bool]:
@@ -114,11 +130,15 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     pause = PAUSE_MIN_SECONDS
+    rested = dict.fromkeys(HANDLERS, 0.0)
     with app.app_context():
         log.info("relay_started")
         while not stopping.wait(pause):
+            now = time.monotonic()
             try:
-                pause = PAUSE_MIN_SECONDS if relay_once() else min(pause * 1.5, PAUSE_MAX_SECONDS)
+                busy = relay_once([name for name, at in rested.items() if at <= now])
+                rested |= {name: now + HANDLERS[name].pace_seconds for name in busy}
+                pause = PAUSE_MIN_SECONDS if busy else min(pause * 1.5, PAUSE_MAX_SECONDS)
             except (SQLAlchemyError, RedisError, redis.exceptions.ConnectionError) as error:
                 db.session.rollback()
                 log.warning("relay_fault", error=str(error)[:300])

@@ -1,8 +1,9 @@
 """Named reads of products."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, select
+from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, select, text
 
 from pickup.catalog.models import Product
 from pickup.core.db import db
@@ -12,6 +13,26 @@ def products_by_sku(skus: Iterable[str]) -> dict[str, Product]:
     """The products with these SKUs; those that do not exist are absent."""
     wanted = bindparam("skus", list(skus), type_=ARRAY(Text()))
     return {product.sku: product for product in db.session.scalars(select(Product).where(Product.sku == any_(wanted)))}
+
+
+class BasketProduct(NamedTuple):
+    """The columns of a product that an order needs."""
+
+    id: int
+    sku: str
+    name: str
+    max_per_order: int | None
+
+
+_BASKET_PRODUCTS = text("SELECT id, sku, name, max_per_order FROM products WHERE sku = ANY(:skus)").bindparams(
+    bindparam("skus", type_=ARRAY(Text()))
+)
+
+
+def basket_products(skus: Iterable[str]) -> dict[str, BasketProduct]:
+    """What an order needs of the products with these SKUs; those that do not exist are absent."""
+    rows = db.session.execute(_BASKET_PRODUCTS, {"skus": list(skus)})
+    return {row.sku: row for row in map(BasketProduct._make, rows)}
 
 
 def products_after(sku: str, limit: int) -> list[Product]:

@@ -88,7 +88,8 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest comes 
         super().add_url_rule(rule, *args, **kwargs | {"parameters": said})
 
     def arguments(self, schema: Any, *, location: str = "json", **kwargs: Any) -> Callable[[View], View]:
-        parse = super().arguments(schema, location=location, **kwargs)
+        # One instance for all requests: a class would be made into one with each, and its fields copied.
+        parse = super().arguments(schema() if isinstance(schema, type) else schema, location=location, **kwargs)
         document = refuses(*(WITH_BODY if location == "json" else WITH_QUERY))
         return lambda view: document(parse(view))
 

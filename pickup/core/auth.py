@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from flask import g, request
-from sqlalchemy import select, update
+from sqlalchemy import LargeBinary, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core.db import db
@@ -79,6 +79,12 @@ def revoke_keys(name: str, *, now: datetime) -> int:
     return len(stopped.all())
 
 
+_CALLER = text("""
+    SELECT api_clients.id, name, scopes FROM api_keys JOIN api_clients ON api_clients.id = client_id
+    WHERE digest = :digest AND revoked_at IS NULL
+""").bindparams(bindparam("digest", type_=LargeBinary()))
+
+
 def authenticate(needed: frozenset[str]) -> Caller:
     """The caller of the present request.
 
@@ -91,11 +97,7 @@ def authenticate(needed: frozenset[str]) -> Caller:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise Unauthenticated("Send your key as `Authorization: Bearer KEY`.")
-    row = db.session.execute(
-        select(ApiClient.id, ApiClient.name, ApiKey.scopes)
-        .join(ApiClient, ApiClient.id == ApiKey.client_id)
-        .where(ApiKey.digest == _digest(key.strip()), ApiKey.revoked_at.is_(None))
-    ).one_or_none()
+    row = db.session.execute(_CALLER, {"digest": _digest(key.strip())}).one_or_none()
     if row is None:
         raise Unauthenticated("This key is not known, or it was revoked.")
     caller = Caller(row.id, row.name, frozenset(row.scopes))

@@ -3,17 +3,19 @@
 Entry points (views, jobs, commands) commit, services never do: see `unit_of_work`.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 
+import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Table, Text, Uuid
+from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Table, Text, Uuid, event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from pickup.config import Settings
@@ -30,6 +32,9 @@ BUSY_SQLSTATES = RETRYABLE_SQLSTATES | {"55P03", "57014", "53300", "57P01", "57P
 ATTEMPTS_MAX = 3
 # A process that hangs in the midst of a transaction must not hold its locks for ever.
 IDLE_IN_TRANSACTION_SECONDS = 60
+
+
+PING_AFTER_SECONDS = 2.0
 
 
 class Base(DeclarativeBase):
@@ -69,7 +74,6 @@ def init_app(app: Flask, settings: Settings) -> None:
         "pool_size": settings.database_pool_size,
         "max_overflow": settings.web_threads,
         "pool_timeout": 10,
-        "pool_pre_ping": True,
         "connect_args": {
             "connect_timeout": 5,
             "options": f"-c timezone=UTC -c lock_timeout={settings.database_lock_timeout_seconds}s"
@@ -77,6 +81,28 @@ def init_app(app: Flask, settings: Settings) -> None:
         },
     }
     db.init_app(app)
+    with app.app_context():
+        event.listen(db.engine, "checkin", _remember_use)
+        event.listen(db.engine, "checkout", _ask_if_long_unused)
+
+
+def _remember_use(_: Any, record: Any) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _ask_if_long_unused(connection: Any, record: Any, _: Any) -> None:
+    """See that a connection still works before it is given out, unless it has just been in use.
+
+    `pool_pre_ping` would ask each time, which is a fifth of an order's round trips.
+    """
+    used_at = record.info.get("used_at")
+    if used_at is None or time.monotonic() - used_at < PING_AFTER_SECONDS:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError from error  # the pool connects anew
 
 
 def sqlstate(error: DBAPIError) -> str | None:

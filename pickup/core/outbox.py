@@ -100,7 +100,7 @@ _EMIT = text(_TOLD + EMISSION).bindparams(
 _LEASE = text("""
     WITH due AS (
         SELECT id, leased FROM outbox_tasks AS task
-        WHERE due_at <= :now AND dead_at IS NULL AND NOT EXISTS (
+        WHERE due_at <= :now AND dead_at IS NULL AND handler = ANY(:handlers) AND NOT EXISTS (
             SELECT FROM outbox_tasks AS earlier
             WHERE earlier.handler = task.handler AND earlier.subject_id = task.subject_id
               AND earlier.id < task.id AND earlier.dead_at IS NULL
@@ -111,7 +111,7 @@ _LEASE = text("""
     UPDATE outbox_tasks AS task SET due_at = :lease_until, leased = true
     FROM due WHERE task.id = due.id
     RETURNING task.id, task.handler, task.deaths, due.leased
-""")
+""").bindparams(bindparam("handlers", type_=ARRAY(Text())))
 
 
 def emit(event_type: str, subjects: Mapping[uuid.UUID, Mapping[str, Any]], *, at: datetime) -> None:
@@ -133,10 +133,19 @@ def emission(event_type: str, at: datetime) -> dict[str, Any]:
     return {"event_type": event_type, "now": at, "request_id": request_id(), "handlers": list(handlers)}
 
 
-def lease(*, now: datetime, lease_seconds: int, limit: int) -> list[Leased]:
-    """Take due tasks for one delivery, oldest first. Per handler and subject only the first in line is ever out."""
+def lease(handlers: Iterable[str], *, now: datetime, lease_seconds: int, limit: int) -> list[Leased]:
+    """Take due tasks of some handlers for one delivery, oldest first.
+
+    Per handler and subject only the first in line is ever out.
+    """
     rows = db.session.execute(
-        _LEASE, {"now": now, "lease_until": now + timedelta(seconds=lease_seconds), "limit": limit}
+        _LEASE,
+        {
+            "now": now,
+            "lease_until": now + timedelta(seconds=lease_seconds),
+            "limit": limit,
+            "handlers": list(handlers),
+        },
     )
     return sorted((Leased(*row) for row in rows), key=lambda task: task.id)
 

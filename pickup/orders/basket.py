@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pickup.catalog.models import Product
-from pickup.catalog.queries import products_by_sku
+from pickup.catalog.queries import BasketProduct, basket_products
 from pickup.core.errors import FieldError, InvalidFields
 from pickup.core.types import Money
-from pickup.pricing.models import Price
+from pickup.pricing.queries import PriceInForce
 
 QUANTITY_MAX = 10_000
 
@@ -25,14 +24,14 @@ class Basket:
     """Products and how many of each; a SKU named twice is one line."""
 
     quantities: Mapping[int, int]
-    products: Mapping[int, Product]
+    products: Mapping[int, BasketProduct]
 
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
     """A line with its price from the ledger."""
 
-    product: Product
+    product: BasketProduct
     quantity: int
     unit_price: Money
     price_version: int
@@ -49,7 +48,7 @@ def read_basket(items: Sequence[Item]) -> Basket:
     Raises:
         InvalidFields: unknown SKUs, or more of a product than one order may have; names each line.
     """
-    products = products_by_sku({item.sku for item in items})
+    products = basket_products({item.sku for item in items})
     quantities: dict[int, int] = {}
     errors: list[FieldError] = []
     for position, item in enumerate(items):
@@ -66,7 +65,7 @@ def read_basket(items: Sequence[Item]) -> Basket:
     return Basket(quantities, {product.id: product for product in products.values()})
 
 
-def price_lines(basket: Basket, prices: Mapping[int, Price]) -> list[PricedLine]:
+def price_lines(basket: Basket, prices: Mapping[int, PriceInForce]) -> list[PricedLine]:
     """Put the prices in force on the lines.
 
     Raises:

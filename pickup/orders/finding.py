@@ -19,7 +19,7 @@ from pickup.stores.geocoding import Coordinates
 from pickup.stores.nearest import metres_between
 
 # The nearest store has the basket more often than not; each further look at the stock takes in twice as many.
-FIRST_LOOK_STORES = 5
+FIRST_LOOK_STORES = 3
 # Sources this near are asked first, in one statement; only then everybody who has any.
 NEAR_SOURCES = 50
 # What a store without a limit is taken to prepare in an hour, where loads are compared.

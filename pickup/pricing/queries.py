@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -42,20 +42,24 @@ def lock_price_ledger() -> None:
     db.session.execute(select(func.pg_advisory_xact_lock(PRICE_LEDGER_LOCK)))
 
 
-def prices_in_force(product_ids: Iterable[int], zone: str, *, at: datetime) -> dict[int, Price]:
+class PriceInForce(NamedTuple):
+    """What a product costs, and the entry of the ledger that says so."""
+
+    product_id: int
+    version: int
+    amount: int
+    currency: str
+    valid_from: datetime
+
+
+def prices_in_force(product_ids: Iterable[int], zone: str, *, at: datetime) -> dict[int, PriceInForce]:
     """What each product costs in a zone at an instant; products without a price are absent.
 
     The zone's own price goes before the one that holds everywhere; within a zone the latest `valid_from` counts, and of
     two for the same instant the later entry. This is the one rule that shelf, shop, quote, order and till share.
     """
-    products = bindparam("products", list(product_ids), type_=ARRAY(Integer()))
-    prices = db.session.scalars(
-        select(Price)
-        .ext(distinct_on(Price.product_id))
-        .where(Price.product_id == any_(products), _has_begun(zone, at))
-        .order_by(Price.product_id, *_precedence(zone))
-    )
-    return {price.product_id: price for price in prices}
+    rows = db.session.execute(_IN_FORCE, {"products": list(product_ids), "zone": zone, "at": at})
+    return {row.product_id: row for row in map(PriceInForce._make, rows)}
 
 
 def prices_at(moments: Sequence[tuple[int, datetime]], zone: str) -> list[Price | None]:
@@ -93,12 +97,24 @@ def prices_at(moments: Sequence[tuple[int, datetime]], zone: str) -> list[Price 
     )
 
 
-def _has_begun(zone: str, at: Any) -> ColumnElement[bool]:
-    return and_(Price.zone.in_({EVERYWHERE, zone}), Price.valid_from <= at)
+def _has_begun(zone: Any, at: Any) -> ColumnElement[bool]:
+    return and_(or_(Price.zone == EVERYWHERE, Price.zone == zone), Price.valid_from <= at)
 
 
-def _precedence(zone: str) -> tuple[ColumnElement[Any], ...]:
+def _precedence(zone: Any) -> tuple[ColumnElement[Any], ...]:
     return (Price.zone == zone).desc(), Price.valid_from.desc(), Price.version.desc()
+
+
+# Made once: with each order the making would cost more than the asking.
+_IN_FORCE = (
+    select(Price.product_id, Price.version, Price.amount, Price.currency, Price.valid_from)
+    .ext(distinct_on(Price.product_id))
+    .where(
+        Price.product_id == any_(bindparam("products", type_=ARRAY(Integer()))),
+        _has_begun(bindparam("zone", type_=Text()), bindparam("at", type_=DateTime(timezone=True))),
+    )
+    .order_by(Price.product_id, *_precedence(bindparam("zone", type_=Text())))
+)
 
 
 def price_changes_after(version: int, zone: str, limit: int) -> list[tuple[Price, str]]:

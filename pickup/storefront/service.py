@@ -11,8 +11,7 @@ from pickup.core.errors import InvalidFields, NotFound
 from pickup.inventory.queries import stores_with_all
 from pickup.orders.basket import Item, read_basket
 from pickup.orders.promising import ready_by_at
-from pickup.pricing.models import Price
-from pickup.pricing.queries import EVERYWHERE, prices_in_force
+from pickup.pricing.queries import EVERYWHERE, PriceInForce, prices_in_force
 from pickup.stores.directory import StoreEntry, directory, fresh_directory
 from pickup.stores.geocoding import Coordinates
 from pickup.stores.nearest import Neighbour
@@ -85,6 +84,6 @@ _SHOWN_OF_STORE = ("ref", "name", "address", "phone", "lat", "lon", "opening_hou
 _SHOWN_OF_PRODUCT = ("gtin", "department", "brand", "image_url", "minimum_age", "max_per_order")
 
 
-def _present_product(product: Product, price: Price | None) -> dict[str, Any]:
+def _present_product(product: Product, price: PriceInForce | None) -> dict[str, Any]:
     details = {name: getattr(product, name) or None for name in _SHOWN_OF_PRODUCT}
     return {"sku": product.sku, "name": product.name, **details, "price": price}

@@ -9,6 +9,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import db
 from pickup.core.models import Event, OutboxTask
 from pickup.core.types import new_id
+from worker.handlers import HANDLERS
 
 
 def emitted(event_type="order.ready", subject=None):
@@ -19,7 +20,7 @@ def emitted(event_type="order.ready", subject=None):
 
 
 def leased(seconds=30, now=None):
-    tasks = outbox.lease(now=now or utcnow(), lease_seconds=seconds, limit=10)
+    tasks = outbox.lease(HANDLERS, now=now or utcnow(), lease_seconds=seconds, limit=10)
     db.session.commit()
     return tasks
 
@@ -141,8 +142,8 @@ def test_a_lease_that_would_end_soon_is_made_longer(database):
     emitted()
     emitted()
     now = utcnow()
-    (first,) = outbox.lease(now=now, lease_seconds=10, limit=1)
-    (second,) = outbox.lease(now=now, lease_seconds=29, limit=1)
+    (first,) = outbox.lease(HANDLERS, now=now, lease_seconds=10, limit=1)
+    (second,) = outbox.lease(HANDLERS, now=now, lease_seconds=29, limit=1)
     outbox.keep_leased([first.id, second.id], now=now, lease_seconds=30)
 
     ends = {task.id: (task.due_at - now).total_seconds() for task in db.session.query(OutboxTask)}
