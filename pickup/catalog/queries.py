@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, select, text
 
 from pickup.catalog.models import Product
-from pickup.core.db import db
+from pickup.core.db import db, run
 
 
 def products_by_sku(skus: Iterable[str]) -> dict[str, Product]:
@@ -31,7 +31,7 @@ _BASKET_PRODUCTS = text("SELECT id, sku, name, max_per_order FROM products WHERE
 
 def basket_products(skus: Iterable[str]) -> dict[str, BasketProduct]:
     """What an order needs of the products with these SKUs; those that do not exist are absent."""
-    rows = db.session.execute(_BASKET_PRODUCTS, {"skus": list(skus)})
+    rows = run(_BASKET_PRODUCTS, {"skus": list(skus)})
     return {row.sku: row for row in map(BasketProduct._make, rows)}
 
 

@@ -10,7 +10,7 @@ from flask import g, request
 from sqlalchemy import LargeBinary, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.core.errors import DomainError, Kind, NotFound
 from pickup.core.models import ApiClient, ApiKey
 from pickup.core.types import Actor
@@ -97,7 +97,7 @@ def authenticate(needed: frozenset[str]) -> Caller:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise Unauthenticated("Send your key as `Authorization: Bearer KEY`.")
-    row = db.session.execute(_CALLER, {"digest": _digest(key.strip())}).one_or_none()
+    row = run(_CALLER, {"digest": _digest(key.strip())}).one_or_none()
     if row is None:
         raise Unauthenticated("This key is not known, or it was revoked.")
     caller = Caller(row.id, row.name, frozenset(row.scopes))

@@ -5,15 +5,28 @@ Entry points (views, jobs, commands) commit, services never do: see `unit_of_wor
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Table, Text, Uuid, event
+from sqlalchemy import (
+    BigInteger,
+    Compiled,
+    DateTime,
+    Executable,
+    Identity,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    event,
+)
+from sqlalchemy import Result as Rows
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, mapped_column
@@ -103,6 +116,27 @@ def _ask_if_long_unused(connection: Any, record: Any, _: Any) -> None:
         connection.rollback()
     except psycopg.Error as error:
         raise DisconnectionError from error  # the pool connects anew
+
+
+def run(statement: Executable, values: Mapping[str, Any]) -> Rows[*tuple[Any, ...]]:
+    """Execute a statement that is a constant of ours, in the present transaction of the session.
+
+    `session.execute` would find out anew with each call what never changes: it takes 210 µs where this takes 90, and an
+    order has ten of them. What comes back are the driver's own values.
+    """
+    sql, constants, processors = _compiled(statement)
+    bound = {**constants, **values}
+    for name, process in processors:
+        bound[name] = process(bound[name])
+    return db.session.connection().exec_driver_sql(sql, bound)
+
+
+@cache
+def _compiled(statement: Executable) -> tuple[str, dict[str, Any], tuple[tuple[str, Callable[[Any], Any]], ...]]:
+    """The driver's SQL, the values that the statement itself holds, and what has to be done to some of the others."""
+    compiled = cast(Compiled, cast(Any, statement).compile(dialect=db.engine.dialect))
+    constants = {name: value for name, value in (compiled.params or {}).items() if value is not None}
+    return compiled.string, constants, tuple(cast(Any, compiled)._bind_processors.items())
 
 
 def sqlstate(error: DBAPIError) -> str | None:

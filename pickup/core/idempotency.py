@@ -15,7 +15,7 @@ from typing import Any
 from flask import Response, request
 from sqlalchemy import LargeBinary, Uuid, bindparam, delete, select, text, update
 
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.core.errors import DomainError, InvalidFields, Kind
 from pickup.core.models import IdempotencyKey
 
@@ -152,8 +152,8 @@ def finish(attempt: Attempt, response: Response, *, now: datetime) -> None:
     """
     mine = {"client_id": attempt.client_id, "key": attempt.key}
     answer = {"status": response.status_code, "content_type": response.content_type, "body": response.get_data()}
-    if db.session.execute(_FINISH, mine | answer | {"now": now}).one_or_none() is None:
-        first = db.session.execute(_FIRST_ANSWER, mine).one_or_none()
+    if run(_FINISH, mine | answer | {"now": now}).one_or_none() is None:
+        first = run(_FIRST_ANSWER, mine).one_or_none()
         if first is not None:
             response.status_code, response.content_type = first.status, first.content_type
             response.set_data(first.body)

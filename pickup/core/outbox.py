@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.core.logging import request_id
 from pickup.core.models import Event, OutboxTask
 
@@ -124,7 +124,7 @@ def emit(event_type: str, subjects: Mapping[uuid.UUID, Mapping[str, Any]], *, at
     """
     if subjects:
         data = [dict(data) for data in subjects.values()]
-        db.session.execute(_EMIT, emission(event_type, at) | {"subjects": list(subjects), "data": data})
+        run(_EMIT, emission(event_type, at) | {"subjects": list(subjects), "data": data})
 
 
 def emission(event_type: str, at: datetime) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def lease(handlers: Iterable[str], *, now: datetime, lease_seconds: int, limit: 
 
     Per handler and subject only the first in line is ever out.
     """
-    rows = db.session.execute(
+    rows = run(
         _LEASE,
         {
             "now": now,

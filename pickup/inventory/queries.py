@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import TableValuedAlias
 
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.inventory.models import MovementKind, StockCheck, StockLevel, StockMovement
 
 STORES_REVISION = "stores"
@@ -56,7 +56,7 @@ def stores_with_all(floors: Mapping[int, int], quantities: Mapping[int, int]) ->
         floors: the stores, by id, each with the units of every product that it keeps back from online.
         quantities: units by product id.
     """
-    stores, revision = db.session.execute(
+    stores, revision = run(
         _STORES_WITH_ALL,
         {
             "store_ids": list(floors),
@@ -89,9 +89,9 @@ def available_by_store(
         store_ids: only of these; None for every store that has any.
     """
     if store_ids is None:
-        rows = db.session.execute(_UNRESERVED_ANYWHERE, {"product_ids": list(product_ids)})
+        rows = run(_UNRESERVED_ANYWHERE, {"product_ids": list(product_ids)})
     else:
-        rows = db.session.execute(_UNRESERVED_AT, {"product_ids": list(product_ids), "store_ids": list(store_ids)})
+        rows = run(_UNRESERVED_AT, {"product_ids": list(product_ids), "store_ids": list(store_ids)})
     found: dict[int, dict[int, int]] = defaultdict(dict)
     for store_id, product_id, unreserved, safety_stock in rows:
         available = unreserved - max(safety_stock, floor_of(store_id))
@@ -109,7 +109,7 @@ _UNRESERVED_TOTAL = text("""
 
 def is_anywhere(quantities: Mapping[int, int]) -> bool:
     """Whether all stores together have so many of each product: one quick statement before a long search."""
-    totals: dict[int, int] = dict(db.session.execute(_UNRESERVED_TOTAL, {"product_ids": list(quantities)}).all())
+    totals: dict[int, int] = dict(run(_UNRESERVED_TOTAL, {"product_ids": list(quantities)}).all())
     return all(totals.get(product_id, 0) >= quantity for product_id, quantity in quantities.items())
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
 
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.inventory.models import StockLevel
 
 
@@ -70,7 +70,7 @@ def compare(limit: int | None = None) -> Comparison:
     Args:
         limit: how many of them are wanted at most; all without it.
     """
-    rows = db.session.execute(_DIFFERENCES, {"limit": limit}).all()
+    rows = run(_DIFFERENCES, {"limit": limit}).all()
     return Comparison(rows[0].differences if rows else 0, [Difference(*row[:-1]) for row in rows])
 
 

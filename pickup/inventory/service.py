@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import ARRAY, Integer, Uuid, bindparam, text
 
-from pickup.core.db import db
+from pickup.core.db import run
 from pickup.inventory.allocation import Key
 from pickup.inventory.models import MovementKind
 
@@ -114,7 +114,7 @@ def lock_available(keys: Iterable[Key], floor_of: Callable[[int], int]) -> dict[
         floor_of: the units of every product that a store keeps back from online.
     """
     ordered = sorted(set(keys))
-    rows = db.session.execute(
+    rows = run(
         _LOCK_AVAILABLE,
         {
             "store_ids": [store_id for store_id, _ in ordered],
@@ -133,7 +133,7 @@ def hold(holds: Sequence[Hold], *, now: datetime) -> None:
     """
     if not holds:
         return
-    missing = db.session.execute(
+    missing = run(
         _HOLD,
         {
             "order_ids": [each.order_id for each in holds],
@@ -154,7 +154,7 @@ def release(order_ids: Iterable[uuid.UUID], *, now: datetime) -> None:
     """
     ids = list(order_ids)
     _end_holds(ids, "release", leaving=0, now=now)
-    db.session.execute(_CALL_OFF, {"order_ids": ids})
+    run(_CALL_OFF, {"order_ids": ids})
 
 
 def consume(order_ids: Iterable[uuid.UUID], *, now: datetime) -> None:
@@ -170,6 +170,4 @@ def send_off(order_id: uuid.UUID, store_id: int, *, now: datetime) -> None:
 def _end_holds(
     order_ids: Sequence[uuid.UUID], kind: MovementKind, *, leaving: int, now: datetime, store_id: int | None = None
 ) -> None:
-    db.session.execute(
-        _END_HOLDS, {"order_ids": order_ids, "kind": kind, "leaving": leaving, "store_id": store_id, "now": now}
-    )
+    run(_END_HOLDS, {"order_ids": order_ids, "kind": kind, "leaving": leaving, "store_id": store_id, "now": now})

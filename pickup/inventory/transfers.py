@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, select, text
 from sqlalchemy.orm import selectinload
 
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.inventory.models import Transfer, TransferLine, TransferStatus
 from pickup.inventory.service import send_off
 
@@ -127,7 +127,7 @@ def receive(arriving: Transfer, *, for_order: bool, now: datetime) -> None:
     send(arriving, now=now)
     arriving.status, arriving.received_at = "received", now
     db.session.flush()
-    db.session.execute(_ARRIVE, {"transfer_id": arriving.id, "held": int(for_order), "now": now})
+    run(_ARRIVE, {"transfer_id": arriving.id, "held": int(for_order), "now": now})
 
 
 # Of levels that are not there yet the rows are made in the order of their keys, like every lock.

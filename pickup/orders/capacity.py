@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ARRAY, DateTime, Integer, bindparam, text
 
-from pickup.core.db import db
+from pickup.core.db import run
 
 # (store id, the full hour in which the work begins)
 HourKey = tuple[int, datetime]
@@ -47,7 +47,7 @@ def taken_since(store_ids: Sequence[int], since: datetime) -> dict[HourKey, int]
     """How many orders stores have taken on, by hour, from the hour of an instant on. A look, not a promise."""
     if not store_ids:
         return {}
-    rows = db.session.execute(_TAKEN, {"store_ids": list(store_ids), "since": full_hour(since)})
+    rows = run(_TAKEN, {"store_ids": list(store_ids), "since": full_hour(since)})
     return {(store_id, hour): taken for store_id, hour, taken in rows}
 
 
@@ -57,8 +57,8 @@ def lock_taken(keys: Iterable[HourKey]) -> dict[HourKey, int]:
     if not ordered:
         return {}
     values = {"store_ids": [key[0] for key in ordered], "hours": [key[1] for key in ordered]}
-    db.session.execute(_MAKE, values)
-    return {(store_id, hour): taken for store_id, hour, taken in db.session.execute(_LOCK, values)}
+    run(_MAKE, values)
+    return {(store_id, hour): taken for store_id, hour, taken in run(_LOCK, values)}
 
 
 def take_on(keys: Iterable[HourKey]) -> None:
@@ -78,7 +78,7 @@ def _change(orders: Mapping[HourKey, int]) -> None:
             "hours": [hour for _, hour in orders],
             "orders": list(orders.values()),
         }
-        db.session.execute(_CHANGE, values)
+        run(_CHANGE, values)
 
 
 def full_hour(at: datetime) -> datetime:

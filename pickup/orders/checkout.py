@@ -19,7 +19,7 @@ from sqlalchemy import ARRAY, BigInteger, DateTime, Integer, Text, bindparam, te
 from sqlalchemy.orm.attributes import set_committed_value
 
 from pickup.core import idempotency
-from pickup.core.db import db
+from pickup.core.db import run
 from pickup.core.types import Actor, Money, new_id
 from pickup.orders import queries
 from pickup.orders.basket import Item, PricedLine
@@ -139,7 +139,7 @@ def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, 
     order_id = new_id()
     payment = payments.intend(order_id, wanted.payment_method, wanted.payment_token, offer.total, now=now)
     columns = _columns(order_id, attempt.client_id, wanted, offer, now)
-    number = db.session.execute(
+    number = run(
         _PLACE,
         {
             **idempotency.claim(attempt, order_id, now=now),

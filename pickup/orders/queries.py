@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Integer, Select, Uuid, any_, bindparam, func, select, text
 from sqlalchemy.orm import joinedload, selectinload
 
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.orders.errors import OrderNotFound
 from pickup.orders.lifecycle import OPEN_AT_STORE
 from pickup.orders.models import Order, OrderLine
@@ -118,13 +118,13 @@ _LOCK_STATUS = text("SELECT status FROM orders WHERE id = :id FOR UPDATE").bindp
 
 def status_of(order_id: uuid.UUID) -> str:
     """Only the status, fresh from the database."""
-    status: str = db.session.execute(_STATUS, {"id": order_id}).scalar_one()
+    status: str = run(_STATUS, {"id": order_id}).scalar_one()
     return status
 
 
 def lock_status(order_id: uuid.UUID) -> str:
     """Only the status, with the order locked until the end of the transaction."""
-    status: str = db.session.execute(_LOCK_STATUS, {"id": order_id}).scalar_one()
+    status: str = run(_LOCK_STATUS, {"id": order_id}).scalar_one()
     return status
 
 

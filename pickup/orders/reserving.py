@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
 from pickup.core import signals
-from pickup.core.db import db
+from pickup.core.db import run
 from pickup.core.outbox import Task
 from pickup.core.types import Actor
 from pickup.inventory import service as inventory
@@ -98,7 +98,7 @@ def route_on(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
 
 def _lock_placed(ids: Sequence[uuid.UUID]) -> list[PlacedOrder]:
     """Orders that wait for their goods, locked, in the order in which they were placed."""
-    orders = [_placed_order(*row) for row in db.session.execute(_LOCK_PLACED, {"ids": ids})]
+    orders = [_placed_order(*row) for row in run(_LOCK_PLACED, {"ids": ids})]
     return sorted(orders, key=lambda order: order.number)
 
 

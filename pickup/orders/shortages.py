@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ARRAY, Integer, bindparam, text
 
-from pickup.core.db import db
+from pickup.core.db import run
 from pickup.core.outbox import Task
 from pickup.core.types import Actor
 from pickup.inventory.allocation import Key
@@ -46,7 +46,7 @@ def cover_shortages(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
 
 def _youngest_holders(keys: Iterable[Key]) -> list[tuple[Key, uuid.UUID, int]]:
     ordered = sorted(keys)
-    rows = db.session.execute(
+    rows = run(
         _YOUNGEST_HOLDERS, {"store_ids": [key[0] for key in ordered], "product_ids": [key[1] for key in ordered]}
     )
     return [((store_id, product_id), order_id, quantity) for store_id, product_id, order_id, quantity in rows]

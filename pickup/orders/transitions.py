@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, BindParameter, Boolean, DateTime, Text, Uuid, bind
 from sqlalchemy.orm.attributes import set_committed_value
 
 from pickup.core import outbox
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.core.types import Actor
 from pickup.inventory import service as inventory
 from pickup.orders import capacity
@@ -129,9 +129,9 @@ def advance(
         "tells": row.event == "order.reserved",
     }
     if row.event:
-        db.session.execute(_MOVE_AND_EMIT, values | outbox.emission(row.event, now))
+        run(_MOVE_AND_EMIT, values | outbox.emission(row.event, now))
     else:
-        db.session.execute(_MOVE, values)
+        run(_MOVE, values)
     _keep_up(orders, row, reason, now)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ARRAY, BigInteger, Text, Uuid, any_, bindparam, select, text
 
 from pickup.core import outbox
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.core.errors import InvalidFields
 from pickup.core.types import Money, new_id
 from pickup.payments.errors import GatewayUnreachable
@@ -131,7 +131,7 @@ _RECORD = text("""
 
 def record_outcome(order_id: uuid.UUID, outcome: Outcome, *, now: datetime) -> bool:
     """Write down what the gateway said; False where that is not news."""
-    amount = db.session.execute(
+    amount = run(
         _RECORD,
         {
             "order_id": order_id,

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
 from pickup.catalog.models import Product
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.pricing.models import Price
 
 EVERYWHERE = ""
@@ -58,7 +58,7 @@ def prices_in_force(product_ids: Iterable[int], zone: str, *, at: datetime) -> d
     The zone's own price goes before the one that holds everywhere; within a zone the latest `valid_from` counts, and of
     two for the same instant the later entry. This is the one rule that shelf, shop, quote, order and till share.
     """
-    rows = db.session.execute(_IN_FORCE, {"products": list(product_ids), "zone": zone, "at": at})
+    rows = run(_IN_FORCE, {"products": list(product_ids), "zone": zone, "at": at})
     return {row.product_id: row for row in map(PriceInForce._make, rows)}
 
 
