@@ -93,6 +93,12 @@ _PLACE = text(f"""
 )
 
 
+# The status is read under the order's lock; nobody else ever locks both an order and its payment.
+_LOCKED = "WITH locked AS (SELECT status FROM orders WHERE id = :order_id FOR UPDATE),"
+_STATUS_AND_NEWS = "SELECT status, EXISTS (SELECT FROM changed) FROM locked"
+_SETTLE = text(_LOCKED + payments.RECORDING + _STATUS_AND_NEWS).bindparams(*payments.RECORDING_PARAMETERS)
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody with a name and ways to reach them."""
@@ -177,8 +183,9 @@ def settle_order(opened: OpenedOrder, outcome: Outcome | None, *, now: datetime)
     if outcome is None:
         return False
     order = opened.order
-    set_committed_value(order, "status", queries.lock_status(order.id))
-    if not payments.record_outcome(order.id, outcome, now=now):
+    status, is_news = run(_SETTLE, payments.recording(order.id, outcome, now=now)).one()
+    set_committed_value(order, "status", status)
+    if not is_news:
         return False
     set_committed_value(opened.payment, "status", outcome.status)
     if order.status == INITIAL and outcome.status == "authorised":

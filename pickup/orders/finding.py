@@ -1,6 +1,6 @@
 """Finding the pickup point: the rules of `routing.py` and `sourcing.py` over what the database knows now."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -19,7 +19,7 @@ from pickup.stores.geocoding import Coordinates
 from pickup.stores.nearest import metres_between
 
 # The nearest store has the basket more often than not; each further look at the stock takes in twice as many.
-FIRST_LOOK_STORES = 3
+FIRST_LOOK_STORES = 2
 # Sources this near are asked first, in one statement; only then everybody who has any.
 NEAR_SOURCES = 50
 # What a store without a limit is taken to prepare in an hour, where loads are compared.
@@ -32,6 +32,16 @@ class Pickup:
 
     near: Coordinates | None
     store_ref: str | None
+
+
+def promises_from_shelf(
+    near: Sequence[StoreEntry], quantities: Mapping[int, int], *, now: datetime
+) -> dict[int, datetime]:
+    """When the stores that have so many of each product on their shelf would have it ready, by store id.
+
+    Those that take no orders, have no room left in the hour, or do not open, are absent.
+    """
+    return _Search(directory(), quantities, Pickup(None, None), now, frozenset()).promises(near)
 
 
 class _DirectoryIsOld(Exception):
@@ -83,12 +93,19 @@ class _Search:
             route = choose_with_transfers(route, self._plan_with_transfers)
         return route
 
+    def promises(self, near: Sequence[StoreEntry]) -> dict[int, datetime]:
+        """What `promises_from_shelf` says."""
+        fulfilling, _ = stores_with_all(_floors(near), self.quantities)
+        self._look_at_loads(near)
+        able = [each for each in near if each.id in fulfilling and each.takes_orders and self._has_room(each, self.now)]
+        plans = (self._plan(Candidate(store.id, store.ref, None), self.now) for store in able)
+        return {plan.candidate.store_id: plan.ready_by for plan in plans if plan}
+
     def _candidates(self) -> Iterator[Candidate]:
         """Pickup points with what the database knows of them, looked up for a growing number of them at a time."""
         reachable, left, look = self._reachable(), self.settings.routing_candidates_max, FIRST_LOOK_STORES
         while left > 0 and (near := list(islice(reachable, min(look, left)))):
-            floors = {store.id: store.safety_floor for store, _ in near if store.kind != "partner"}
-            fulfilling, revision = stores_with_all(floors, self.quantities)
+            fulfilling, revision = stores_with_all(_floors(store for store, _ in near), self.quantities)
             if revision > self.stores.revision:
                 raise _DirectoryIsOld(revision)
             self._look_at_loads([store for store, _ in near])
@@ -115,7 +132,7 @@ class _Search:
         for store, neighbour in self.stores.walk(self.pickup.near.lat, self.pickup.near.lon):
             yield store, neighbour.distance_m
 
-    def _look_at_loads(self, near: list[StoreEntry]) -> None:
+    def _look_at_loads(self, near: Sequence[StoreEntry]) -> None:
         """What the stores have to do already; of stores without a limit only where loads are compared."""
         limited = [store.id for store in near if store.hourly_capacity is not None]
         self.taken |= capacity.taken_since(limited, self.now)
@@ -196,6 +213,11 @@ class _Search:
         kilometres = metres_between((source.lat, source.lon), (store.lat, store.lon)) / 1000
         hours = self.settings.transfer_hours + kilometres / self.settings.transfer_km_per_hour
         return leaves + timedelta(hours=hours)
+
+
+def _floors(stores: Iterable[StoreEntry]) -> dict[int, int]:
+    """What each store keeps back from online. A partner has no shelf, whatever somebody has imported for it."""
+    return {store.id: store.safety_floor for store in stores if store.kind != "partner"}
 
 
 def hour_of_work(store: StoreEntry, at: datetime) -> capacity.HourKey | None:

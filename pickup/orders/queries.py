@@ -113,18 +113,11 @@ def open_order_counts(store_ids: Sequence[int]) -> dict[int, int]:
 
 
 _STATUS = text("SELECT status FROM orders WHERE id = :id").bindparams(bindparam("id", type_=Uuid()))
-_LOCK_STATUS = text("SELECT status FROM orders WHERE id = :id FOR UPDATE").bindparams(bindparam("id", type_=Uuid()))
 
 
 def status_of(order_id: uuid.UUID) -> str:
     """Only the status, fresh from the database."""
     status: str = run(_STATUS, {"id": order_id}).scalar_one()
-    return status
-
-
-def lock_status(order_id: uuid.UUID) -> str:
-    """Only the status, with the order locked until the end of the transaction."""
-    status: str = run(_LOCK_STATUS, {"id": order_id}).scalar_one()
     return status
 
 

@@ -4,8 +4,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Text, Uuid, any_, bindparam, select, text
+from sqlalchemy import ARRAY, BigInteger, BindParameter, DateTime, Text, Uuid, any_, bindparam, select, text
 
 from pickup.core import outbox
 from pickup.core.db import db, run
@@ -111,8 +112,9 @@ def settle(payment: Payment, wanted: PaymentStatus, amount: int) -> Outcome:
     return gateway.release(key=payment.id, token=payment.token, money=Money(payment.amount, payment.currency))
 
 
-_RECORD = text("""
-    WITH changed AS (
+# Made of a gateway's word: the payment, and the entry of its ledger. A statement that knows more may go on from it.
+RECORDING = """
+    changed AS (
         UPDATE payments SET status = :status, gateway_reference = :reference
         WHERE order_id = :order_id AND status = ANY(:sources)
         RETURNING id, amount
@@ -120,29 +122,34 @@ _RECORD = text("""
         INSERT INTO payment_entries (payment_id, kind, amount, at)
         SELECT id, :kind, coalesce(:moved, amount), :now FROM changed WHERE :kind IS NOT NULL
     )
-    SELECT coalesce(:moved, amount) FROM changed
-""").bindparams(
+"""
+RECORDING_PARAMETERS: tuple[BindParameter[Any], ...] = (
     bindparam("order_id", type_=Uuid()),
     bindparam("sources", type_=ARRAY(Text())),
     bindparam("kind", type_=Text()),
     bindparam("moved", type_=BigInteger()),
+    bindparam("now", type_=DateTime(timezone=True)),
 )
+_AMOUNT = "SELECT coalesce(:moved, amount) FROM changed"
+_RECORD = text("WITH" + RECORDING + _AMOUNT).bindparams(*RECORDING_PARAMETERS)
+
+
+def recording(order_id: uuid.UUID, outcome: Outcome, *, now: datetime) -> dict[str, Any]:
+    """The parameters of `RECORDING`."""
+    return {
+        "order_id": order_id,
+        "status": outcome.status,
+        "reference": outcome.reference,
+        "sources": list(SOURCES[outcome.status]),
+        "kind": LEDGER.get(outcome.status),
+        "moved": outcome.amount,
+        "now": now,
+    }
 
 
 def record_outcome(order_id: uuid.UUID, outcome: Outcome, *, now: datetime) -> bool:
     """Write down what the gateway said; False where that is not news."""
-    amount = run(
-        _RECORD,
-        {
-            "order_id": order_id,
-            "status": outcome.status,
-            "reference": outcome.reference,
-            "sources": list(SOURCES[outcome.status]),
-            "kind": LEDGER.get(outcome.status),
-            "moved": outcome.amount,
-            "now": now,
-        },
-    ).scalar_one_or_none()
+    amount = run(_RECORD, recording(order_id, outcome, now=now)).scalar_one_or_none()
     if amount is None:
         return False
     if outcome.status in EVENTS:

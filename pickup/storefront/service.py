@@ -8,9 +8,8 @@ from typing import Any
 from pickup.catalog.models import Product
 from pickup.catalog.queries import products_after, products_by_sku
 from pickup.core.errors import InvalidFields, NotFound
-from pickup.inventory.queries import stores_with_all
 from pickup.orders.basket import Item, read_basket
-from pickup.orders.promising import ready_by_at
+from pickup.orders.finding import promises_from_shelf
 from pickup.pricing.queries import EVERYWHERE, PriceInForce, prices_in_force
 from pickup.stores.directory import StoreEntry, directory, fresh_directory
 from pickup.stores.geocoding import Coordinates
@@ -30,13 +29,9 @@ def near_stores(
     shown = [_present_store(store, neighbour) for store, neighbour in near]
     if items is None:
         return shown
-    basket = read_basket(items)
-    fulfilling, _ = stores_with_all(
-        {store.id: store.safety_floor for store, _ in near if store.kind != "partner"}, basket.quantities
-    )
+    promises = promises_from_shelf([store for store, _ in near], read_basket(items).quantities, now=now)
     for (store, _), answer in zip(near, shown, strict=True):
-        answer["available"] = store.id in fulfilling and store.takes_orders
-        answer["ready_by"] = ready_by_at(store, now=now) if answer["available"] else None
+        answer["available"], answer["ready_by"] = store.id in promises, promises.get(store.id)
     return shown
 
 
