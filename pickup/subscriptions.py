@@ -1,7 +1,7 @@
 """Who does something when something happens: per event the handlers that get a task in the outbox.
 
-What a handler does, and on which queue, stands in `worker/handlers.py`. `order.withdrawn` and `stock.short` are ours
-alone; the other events are those that webhooks may carry.
+What a handler does, and on which queue, stands in `worker/handlers.py`. `order.withdrawn`, `stock.short` and
+`store.closed` are ours alone; the other events are those that webhooks may carry.
 """
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
@@ -18,4 +18,5 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "price.changed": (),
     "stock.changed": (),
     "stock.short": ("cover_shortages",),
+    "store.closed": ("clear_store",),
 }

@@ -14,7 +14,7 @@ from pickup.orders import capacity, queries
 from pickup.orders.promising import queue_of, ready_by_at, work_begins_at
 from pickup.orders.routing import Candidate, Plan, Route, choose, choose_with_transfers
 from pickup.orders.sourcing import SOURCINGS, Source, Stock, missing_from, take_from_shelf
-from pickup.stores.directory import StoreDirectory, StoreEntry, directory
+from pickup.stores.directory import StoreDirectory, StoreEntry, directory, fresh_directory
 from pickup.stores.geocoding import Coordinates
 from pickup.stores.nearest import metres_between
 
@@ -63,6 +63,8 @@ def route_basket(
         The route, and the state of the stores that it was found in.
     """
     stores = directory()
+    if pickup.store_ref is not None and pickup.store_ref not in stores.by_ref:
+        stores = fresh_directory()  # it may have been opened since this process last looked
     while True:
         try:
             return _Search(stores, quantities, pickup, now, lost).route(), stores

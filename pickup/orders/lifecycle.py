@@ -28,6 +28,8 @@ BEING_DECIDED: Status = "placed"
 FINAL: frozenset[Status] = frozenset({"collected", "cancelled", "expired"})
 # Goods are reserved for the order, wherever they lie; every way out releases or consumes them.
 HOLDING_GOODS: frozenset[Status] = frozenset({"in_transit", "reserved", "picking", "ready"})
+# Nobody has begun to pick it; work that somebody has begun is done, whatever becomes of the order.
+NOT_BEGUN: frozenset[Status] = frozenset({"in_transit", "reserved"})
 OPEN_AT_STORE: tuple[Status, ...] = ("reserved", "picking", "ready")
 
 

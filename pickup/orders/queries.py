@@ -8,8 +8,9 @@ from sqlalchemy import ARRAY, Integer, Select, Uuid, any_, bindparam, func, sele
 from sqlalchemy.orm import joinedload, selectinload
 
 from pickup.core.db import db, run
+from pickup.inventory.models import Transfer
 from pickup.orders.errors import OrderNotFound
-from pickup.orders.lifecycle import OPEN_AT_STORE
+from pickup.orders.lifecycle import NOT_BEGUN, OPEN_AT_STORE
 from pickup.orders.models import Order, OrderLine
 
 WITH_ALL = (
@@ -99,6 +100,23 @@ def order_by_page_token(token: str) -> Order:
     if order is None:
         raise OrderNotFound("This link is not valid.")
     return order
+
+
+def orders_not_begun_at(store_id: int, *, limit: int) -> Sequence[uuid.UUID]:
+    """Orders to be collected at a store that nobody has begun to pick."""
+    return db.session.scalars(
+        select(Order.id).where(Order.store_id == store_id, Order.status.in_(NOT_BEGUN)).limit(limit)
+    ).all()
+
+
+def orders_sent_from(store_id: int, *, limit: int) -> Sequence[uuid.UUID]:
+    """Orders that a store has been asked to send something for, and has not."""
+    return db.session.scalars(
+        select(Transfer.order_id)
+        .where(Transfer.source_id == store_id, Transfer.status == "requested")
+        .distinct()
+        .limit(limit)
+    ).all()
 
 
 def open_order_counts(store_ids: Sequence[int]) -> dict[int, int]:

@@ -14,7 +14,7 @@ from pickup.core.types import Actor
 from pickup.inventory import service as inventory
 from pickup.orders import capacity
 from pickup.orders.errors import ActionNotAllowed
-from pickup.orders.lifecycle import HOLDING_GOODS, TRANSITIONS, Reason, StockEffect, Transition, actions_from
+from pickup.orders.lifecycle import HOLDING_GOODS, NOT_BEGUN, TRANSITIONS, Reason, StockEffect, Transition, actions_from
 from pickup.orders.models import Order
 
 
@@ -76,9 +76,6 @@ def _release(orders: Sequence[Advancing], now: datetime) -> None:
         (order.store_id, order.capacity_hour) for order in holding if order.capacity_hour and order.status in NOT_BEGUN
     )
 
-
-# Work that somebody has begun is done, whatever becomes of the order.
-NOT_BEGUN = frozenset({"in_transit", "reserved"})
 
 # `reserve` is not here: whether it succeeds decides whether the action is taken at all (see `reserving.py`).
 # The money effects are not here either: a gateway is never asked inside a transaction. They follow from the event,

@@ -86,6 +86,14 @@ class ManagedStoreSchema(StoreSettingsSchema):
     paused_at = Instant(allow_none=True, metadata={"description": "takes no new orders since then"})
 
 
+class PauseQuery(Schema):
+    """How thoroughly a store is paused."""
+
+    move_orders = fields.Boolean(
+        load_default=False, metadata={"description": "whether orders that are there go elsewhere", "example": False}
+    )
+
+
 class SpecialHoursSchema(Schema):
     """The hours of one date."""
 

@@ -1,5 +1,6 @@
 """Managing stores. Whatever is changed moves their revision, so that every process sees it with its next order."""
 
+import uuid
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Integer, any_, bindparam, delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 
-from pickup.core import revisions
+from pickup.core import outbox, revisions
 from pickup.core.csv_import import FieldProblem
 from pickup.core.db import db
 from pickup.core.errors import InvalidFields
@@ -93,13 +94,21 @@ def drop_special_day(ref: str, day: date) -> None:
     revisions.bump(REVISION)
 
 
-def pause(ref: str, *, now: datetime) -> Store:
+def pause(ref: str, *, now: datetime, move_orders: bool = False) -> Store:
     """Take no new orders at a store from now on; one that is paused already stays so since then.
+
+    Args:
+        move_orders: whether the orders that it has go elsewhere, too: see `orders/closing.py`.
 
     Raises:
         StoreNotFound: there is no such store.
     """
-    return _set_paused_at(ref, func.coalesce(Store.paused_at, now))
+    store = _set_paused_at(ref, func.coalesce(Store.paused_at, now))
+    if move_orders:
+        outbox.emit(
+            "store.closed", {uuid.uuid5(uuid.NAMESPACE_OID, f"store {store.id}"): {"store_id": store.id}}, at=now
+        )
+    return store
 
 
 def resume(ref: str) -> Store:

@@ -10,7 +10,13 @@ from pickup.core.errors import InvalidFields
 from pickup.stores import service
 from pickup.stores.errors import StoreNotFound
 from pickup.stores.models import Store
-from pickup.stores.schemas import ManagedStoreSchema, SpecialDaySchema, SpecialHoursSchema, StoreSettingsSchema
+from pickup.stores.schemas import (
+    ManagedStoreSchema,
+    PauseQuery,
+    SpecialDaySchema,
+    SpecialHoursSchema,
+    StoreSettingsSchema,
+)
 
 blueprint = Blueprint(
     "stores",
@@ -74,14 +80,16 @@ def drop_special_day(ref: str, date: str) -> None:
 @blueprint.post("/<ref>/pause")
 @requires("admin")
 @refuses(StoreNotFound)
+@blueprint.arguments(PauseQuery, location="query")
 @blueprint.response(200, ManagedStoreSchema)
-def pause_store(ref: str) -> Store:
+def pause_store(query: dict[str, Any], ref: str) -> Store:
     """Take no new orders at a store.
 
-    From the next order on, other stores get them. Orders that the store has already go on. A store that is paused stays
-    so since it was.
+    From the next order on, other stores get them. Orders that the store has already go on; with `move_orders` those
+    that nobody has begun to pick are taken away, and their customers choose another store, to wait, or to cancel. A
+    store that is paused stays so since it was.
     """
-    return in_transaction(lambda: service.pause(ref, now=utcnow()))
+    return in_transaction(lambda: service.pause(ref, move_orders=query["move_orders"], now=utcnow()))
 
 
 @blueprint.post("/<ref>/resume")

@@ -194,3 +194,45 @@ class TestCapacity:
             promises.append(order.ready_by)
 
         assert timedelta(minutes=14) <= promises[1] - promises[0] <= timedelta(minutes=17)
+
+
+class TestClosedStore:
+    def test_its_orders_are_offered_elsewhere_and_what_it_was_to_send_comes_from_others(self, world, shop, two_stores):
+        near, far, a, _ = two_stores
+        admin = world.client("admin")
+        here, begun = (world.place(shop, {"A": 1}) for _ in range(2))
+        kiosk = world.store("kiosk", kind="partner", lat=36.38)
+        sent = world.place(shop, {"A": 1}, {"store_ref": "kiosk"})
+        world.work()
+        take(begun.id, service.start_picking, actor=STAFF)
+        assert world.order(sent.id).sourcing[0]["store_id"] == near.id
+
+        assert admin.post("/v1/stores/near/pause?move_orders=true").status_code == 200
+        world.work()
+
+        assert world.order(here.id).offer["options"].keys() == {"move"}
+        assert world.order(begun.id).status == "picking"
+        replanned = world.order(sent.id)
+        assert (replanned.status, replanned.store_id, replanned.sourcing[0]["store_id"]) == (
+            "in_transit",
+            kiosk.id,
+            far.id,
+        )
+        assert differences() == []
+
+    def test_without_the_word_they_stay(self, world, shop, two_stores):
+        order = world.place(shop, {"A": 1})
+        world.work()
+        world.client("admin").post("/v1/stores/near/pause")
+        world.work()
+
+        assert world.order(order.id).status == "reserved"
+
+    def test_an_order_that_is_not_decided_yet_goes_elsewhere_silently(self, world, shop, two_stores):
+        order = world.place(shop, {"A": 1})
+        world.client("admin").post("/v1/stores/near/pause")
+        world.work()
+
+        order = world.order(order.id)
+        assert (order.status, order.store_id, order.offer) == ("reserved", two_stores[1].id, None)
+        assert [each["verdict"] for each in order.candidates] == ["paused", "chosen"]
