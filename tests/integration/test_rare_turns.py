@@ -10,6 +10,7 @@ from pickup.inventory.models import Reservation
 from pickup.inventory.reconciliation import differences
 from pickup.inventory.transfers import transfers_of
 from pickup.orders import queries, receiving
+from pickup.stores import service as stores
 
 STAFF = Actor("staff", "Sam")
 
@@ -79,3 +80,37 @@ def test_what_is_late_by_an_earlier_plan_keeps_nobody_waiting(world, shop, sent_
     take(order_id, receiving.receive, second, actor=STAFF)
 
     assert world.order(order_id).status == "reserved"
+
+
+def test_a_shortage_that_sends_more_away_than_it_must_finds_the_goods_on_the_same_shelf(world, shop):
+    """The youngest leaves first, and after a large one has left, too, there is enough again for a small one."""
+    store, product = world.store("1"), world.product("A")
+    world.stock(store, product, 6)
+    large, small = (world.place(shop, {"A": units}).id for units in (5, 1))
+    world.work()
+    at_till(world, store, {"A": 2})
+    world.work()
+
+    assert nothing_is_left_to_do()
+    assert world.order(small).offer["options"].keys() == {"wait"}
+    assert world.order(large).status == "cancelled"
+    assert differences() == []
+
+
+def test_whoever_chooses_a_store_that_has_paused_meanwhile_is_offered_another(world, shop):
+    near, far, product = world.store("near"), world.store("far", lat=36.6), world.product("A")
+    world.stock(near, product, 1)
+    world.stock(far, product, 1)
+    order = world.place(shop, {"A": 1})
+    world.work()
+    at_till(world, near, {"A": 1})
+    world.work()
+    assert world.order(order.id).offer["options"].keys() == {"move", "wait"}
+    at_till(world, near, {"A": -1})
+    with unit_of_work():
+        stores.pause("far", now=utcnow())
+
+    answer = shop.post(f"/v1/orders/{order.id}/choice", {"choice": "move"})
+
+    assert answer.status_code == 200, answer.text
+    assert world.order(order.id).offer["options"].keys() == {"wait"}
