@@ -114,3 +114,21 @@ def test_whoever_chooses_a_store_that_has_paused_meanwhile_is_offered_another(wo
 
     assert answer.status_code == 200, answer.text
     assert world.order(order.id).offer["options"].keys() == {"wait"}
+
+
+def test_whoever_loses_the_race_after_a_choice_is_told_of_the_next_one(world, shop, mailbox):
+    near, far, product = world.store("near"), world.store("far", lat=36.6), world.product("A")
+    world.stock(near, product, 1)
+    world.stock(far, product, 1)
+    order = world.place(shop, {"A": 1})
+    world.work()
+    at_till(world, near, {"A": 1})
+    world.work()
+    shop.post(f"/v1/orders/{order.id}/choice", {"choice": "move"})
+    at_till(world, far, {"A": 1})
+    at_till(world, near, {"A": -1})
+    before = len(mailbox.mails)
+    world.work()
+
+    assert world.order(order.id).offer is not None
+    assert len(mailbox.mails) == before + 1, "or they would wait a day for nothing, and lose the order"
