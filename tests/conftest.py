@@ -7,7 +7,6 @@ database numbers from 15 down are emptied.)
 
 import fcntl
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,15 +15,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import redis
 from flask import Flask
-from sqlalchemy import text
 from werkzeug.serving import make_server
 
 from pickup.config import ROOT, Settings
 from tests.api_client import ApiClient
 from tests.mailbox import Mailbox
-from tests.world import World
+from tests.world import World, begin_anew
+
+# What it asserts should say what it has found, as a test does.
+pytest.register_assert_rewrite("tests.integration.life")
 
 _MAILBOXES: list[Mailbox] = []
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -101,19 +101,12 @@ def app(services: Settings) -> Iterator[Flask]:
 @pytest.fixture
 def database(app: Flask) -> Iterator[Flask]:
     """An application context on empty tables; what the test leaves behind is removed."""
-    from pickup.core.db import Base, db
+    from pickup.core.db import db
 
     with app.app_context():
         yield app
-        db.session.rollback()
-        names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-        db.session.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
-        db.session.commit()
+        begin_anew(app)
         db.session.remove()
-    client: redis.Redis = app.extensions["redis"]
-    client.flushdb()
-    for each in (app, *([sys.modules["worker.app"].app] if "worker.app" in sys.modules else ())):
-        each.extensions["stores"].forget()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def drain() -> None:
         for _ in range(ROUNDS_MAX):
             if not relay_once():
                 break
-            for queue in queues:
+            for queue in (each for each in queues if not each.is_empty()):
                 SimpleWorker([queue], connection=connection, serializer=JSONSerializer).work(
                     burst=True, logging_level="WARNING"
                 )

@@ -1,16 +1,19 @@
 """A small world for a test: stores, products with prices and stock, and the workers that run when they are told to."""
 
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import redis
 from flask import Flask
+from sqlalchemy import text
 
 from pickup.catalog.models import Product
 from pickup.core import auth, revisions
 from pickup.core.clock import utcnow
-from pickup.core.db import db, unit_of_work
+from pickup.core.db import Base, db, unit_of_work
 from pickup.inventory.models import StockLevel, StockMovement
 from pickup.orders.models import Order
 from pickup.pricing.models import Price
@@ -20,6 +23,18 @@ from tests.api_client import ApiClient
 # The reservation of such an order is not decided yet.
 UNDECIDED = frozenset({"awaiting_payment", "placed"})
 BENTONVILLE = (36.3728, -94.2088)
+
+
+def begin_anew(app: Flask) -> None:
+    """Empty tables, an empty queue, and no store in anybody's memory."""
+    db.session.rollback()
+    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    db.session.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+    db.session.commit()
+    client: redis.Redis = app.extensions["redis"]
+    client.flushdb()
+    for each in (app, *([sys.modules["worker.app"].app] if "worker.app" in sys.modules else ())):
+        each.extensions["stores"].forget()
 
 
 class World:

@@ -168,7 +168,10 @@ class _Search:
         if store.kind != "partner":
             shelf = available_by_store(self.quantities, self._floor, store_ids=[store.id]).get(store.id, {})
         taken = take_from_shelf(self.quantities, shelf)
-        given = self._find(missing_from(self.quantities, taken), store)
+        missing = missing_from(self.quantities, taken)
+        if not missing:  # a store that has lost the race may have all of it again
+            return self._plan_from_shelf(candidate)
+        given = self._find(missing, store)
         if given is None:
             return None
         sent = [Source(source_id, units, self._arrival(source_id, store)) for source_id, units in given.items()]

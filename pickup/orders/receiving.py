@@ -29,7 +29,7 @@ def send(order: Order, transfer_id: int, *, now: datetime) -> None:
 def receive(order: Order, transfer_id: int, *, actor: Actor, now: datetime) -> None:
     """The goods are at the pickup point. With the last of them the order can be picked.
 
-    Of an order that was called off meanwhile the goods go to the shelf.
+    The goods go to the shelf if the order was called off meanwhile, or if others are sent by a later plan.
 
     Args:
         order: locked.
@@ -38,9 +38,9 @@ def receive(order: Order, transfer_id: int, *, actor: Actor, now: datetime) -> N
         TransferOver: they have been received, or were never sent.
     """
     transfer, all_of_them = _lock(order, transfer_id, still=transfers.ON_THE_WAY)
-    waits = order.status == "in_transit" and order.store_id == transfer.destination_id
-    transfers.receive(transfer, for_order=waits, now=now)
-    if waits and not any(each.status in transfers.ON_THE_WAY for each in all_of_them):
+    planned = _of_present_plan(order, all_of_them)
+    transfers.receive(transfer, for_order=transfer in planned, now=now)
+    if transfer in planned and not any(each.status in transfers.ON_THE_WAY for each in planned):
         advance([order], "receive", actor=actor, now=now)
 
 
@@ -62,6 +62,13 @@ def cannot_send(order: Order, transfer_id: int, product_id: int, missing: int, *
         raise InvalidFields.at("/missing", f"must be 1 to {line.quantity}")
     shelf.correct_shortfall(order.id, transfer.source_id, product_id, missing, now=now)
     rerouting.replan(order, "short_at_source", actor=actor, now=now)
+
+
+def _of_present_plan(order: Order, all_of_them: Sequence[Transfer]) -> Sequence[Transfer]:
+    """The transfers that an order waits for. They were asked for in the step that brought it where it is."""
+    if order.status != "in_transit":
+        return ()
+    return [each for each in all_of_them if each.requested_at >= order.changed_at]
 
 
 def _lock(order: Order, transfer_id: int, *, still: Sequence[str]) -> tuple[Transfer, Sequence[Transfer]]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from flask import current_app
 
 from pickup.config import Settings
+from pickup.core import outbox
 from pickup.core.db import db
 from pickup.core.types import Actor
 from pickup.orders.errors import ActionNotAllowed
@@ -69,6 +70,8 @@ def route_on(orders: Iterable[Order], *, actor: Actor, now: datetime) -> list[uu
     advance(hopeless, "cancel", actor=actor, now=now, reason="out_of_stock", note=NO_OTHER_STORE)
     for ref, movers in moved.items():
         advance(movers, "reroute", actor=actor, now=now, note=f"to {ref}")
+    # Nobody has held anything for them, so there is no step; but like every offer this one is sent to the customer.
+    outbox.emit("order.withdrawn", {order.id: _event_of(order) for order in asked}, at=now)
     return [order.id for order in hopeless + asked]
 
 
@@ -136,6 +139,12 @@ def quantities_of(order: Order) -> Counter[int]:
     for line in order.lines:
         quantities[line.product_id] += line.quantity
     return quantities
+
+
+def _event_of(order: Order) -> Mapping[str, Any]:
+    """What the event of a step would say."""
+    said = {"number": order.number, "status": order.status, "from": order.status, "reason": order.reason}
+    return said | {"store_id": order.store_id}
 
 
 def _search_on(order: Order, searches: _Searches, now: datetime) -> tuple[Route, StoreDirectory]:
