@@ -198,7 +198,7 @@ class TestCapacity:
 
 class TestClosedStore:
     def test_its_orders_are_offered_elsewhere_and_what_it_was_to_send_comes_from_others(self, world, shop, two_stores):
-        near, far, a, _ = two_stores
+        near, far, _, _ = two_stores
         admin = world.client("admin")
         here, begun = (world.place(shop, {"A": 1}) for _ in range(2))
         kiosk = world.store("kiosk", kind="partner", lat=36.38)
