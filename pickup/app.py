@@ -28,6 +28,7 @@ from pickup.orders.gauges import order_gauges
 from pickup.pricing import views as pricing_views
 from pickup.reference import views as reference_views
 from pickup.staff import commands as staff_commands
+from pickup.staff import goods_views as staff_goods_views
 from pickup.staff import views as staff_views
 from pickup.storefront import views as storefront_views
 from pickup.stores import directory
@@ -92,7 +93,13 @@ def _register_api(app: Flask) -> None:
 def _register_pages(app: Flask) -> None:
     pages.init_app(app, app.extensions["settings"])
     app.register_blueprint(notification_views.blueprint)
-    for blueprint in (home_views.blueprint, reference_views.blueprint, staff_views.blueprint, customer_views.blueprint):
+    for blueprint in (
+        home_views.blueprint,
+        reference_views.blueprint,
+        staff_views.blueprint,
+        staff_goods_views.blueprint,
+        customer_views.blueprint,
+    ):
         app.register_blueprint(blueprint)
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 from babel.numbers import format_currency
+from babel.units import format_unit
 from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
@@ -37,6 +38,7 @@ HEADERS = {
 }
 
 NEARBY_DAYS = {-1: "yesterday ", 0: "", 1: "tomorrow "}
+MILE_COUNTRIES = frozenset({"US", "GB", "LR", "MM"})
 START = ("/", "Go to the start page")
 
 # What the protocol says is for programs; this is for people. The codes are those of `problems.py`.
@@ -131,6 +133,13 @@ def clock(at: datetime, timezone: str, now: datetime) -> str:
 def money(amount: int, currency: str) -> str:
     """Minor units as people write them."""
     return str(format_currency(Money(amount, currency).major(), currency, locale=LOCALE))
+
+
+def distance(metres: int, country: str) -> str:
+    """How far it is, in the unit of the road signs there."""
+    unit, metres_in_it = ("mile", 1609.344) if country in MILE_COUNTRIES else ("kilometer", 1000)
+    far = metres / metres_in_it
+    return format_unit(far, f"length-{unit}", length="short", format="0.0" if far < 9.95 else "0", locale=LOCALE)
 
 
 def asset(endpoint: str, filename: str) -> str:

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import segno
+from flask import current_app
 
+from pickup.config import Settings
 from pickup.core.pages import local, money
 from pickup.customer.hours import Day, coming_days
+from pickup.customer.offering import CHOOSE, Offer, present_offer
+from pickup.customer.service import can_say_if_short
 from pickup.orders.lifecycle import FINAL, OPEN_AT_STORE, actions_from
-from pickup.orders.models import Order
+from pickup.orders.models import Order, OrderLine
 from pickup.stores.directory import fresh_directory
 
 NO_CHARGE = "You pay nothing. If money was already set aside or taken, it goes back to you."
@@ -16,7 +20,10 @@ NO_CHARGE = "You pay nothing. If money was already set aside or taken, it goes b
 HEADLINES = {
     "awaiting_payment": ("Waiting for your payment", "As soon as it is confirmed, we look for your items."),
     "placed": ("We are checking the shelves", "You get a message as soon as a store has your items."),
-    "in_transit": ("Your items are on their way to the store", "You get a message when they are ready."),
+    "in_transit": (
+        "On its way to {store}",
+        "What the store did not have is being sent there. You get a message when everything is ready.",
+    ),
     "reserved": ("The store has your items", "They are set aside for you. You get a message when they are ready."),
     "picking": ("We are packing your items", "It will not be long. You get a message when they are ready."),
     "ready": ("Ready for you", "Show this code at the counter."),
@@ -30,7 +37,11 @@ CANCELLATIONS = {
     "payment_failed": ("The payment did not go through", "The order is cancelled, and you pay nothing."),
 }
 
-# The way of an order, as a customer counts the steps; in_transit is a part of the second.
+# Where the promise is still to be kept.
+PROMISING = frozenset({"placed", "in_transit", "reserved", "picking"})
+
+# The way of an order, as a customer counts the steps; in_transit is a part of the second, and called so while it lasts.
+STEP_NOW = {"in_transit": "On its way"}
 PROGRESS = (
     ("Ordered", ("awaiting_payment", "placed")),
     ("At the store", ("in_transit", "reserved")),
@@ -38,6 +49,17 @@ PROGRESS = (
     ("Ready", ("ready",)),
     ("Collected", ("collected",)),
 )
+
+
+MISSING_WORDS = {
+    True: "One could not be found, you don't pay for it.",
+    False: "{short} could not be found, you don't pay for them.",
+}
+IF_SHORT_WORDS = {
+    "part": ("Give me the rest", "I only pay for what I get."),
+    "move": ("Ask me", "I choose between another store and a later time."),
+    "cancel": ("Cancel the order", "All of it or nothing. I pay nothing then."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +76,16 @@ class Line:
     """So many of one product, and what they cost together."""
 
     quantity: int
+    """Units that there are, as far as is known."""
+    ordered: int
     name: str
     total: str
+
+    @property
+    def missing(self) -> str:
+        """What could not be found, in words."""
+        short = self.ordered - self.quantity
+        return MISSING_WORDS[short == 1].format(short=short) if short else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +112,62 @@ class Page:
     directions_url: str
     lines: list[Line]
     total: str
+    offer: Offer | None
+    if_short: str | None
+    """What is wanted if something is missing, while it can be said."""
+
+    @property
+    def state(self) -> str:
+        """Changes with everything that a page left open has to show anew."""
+        shown = (self.status, self.ready_by, self.hold_until, self.arrived_at, self.total, self.if_short, self.headline)
+        return " ".join(str(each) for each in (*shown, self.offer.version if self.offer else ""))
 
 
 def present_page(order: Order, *, now: datetime) -> Page:
     """The page of an order that has its lines, products and store loaded."""
-    headline, explanation = HEADLINES.get(order.status) or CANCELLATIONS[order.reason or "customer"]
-    store, is_ready = order.store, order.status == "ready"
+    store, is_ready, offer = order.store, order.status == "ready", present_offer(order)
+    headline, explanation = _headline(order, offer)
     special_days = fresh_directory().by_id[store.id].special_days
     return Page(
         number=order.number,
         status=order.status,
-        headline=headline,
-        explanation=explanation,
+        headline=headline.format(store=store.name),
+        explanation=explanation.format(store=store.name),
         first_name=first_name(order.customer_name),
         collector=first_name(order.collector_name) if order.collector_name else None,
-        progress=_progress(order.status),
-        ready_by=local(order.ready_by, store.timezone) if order.status in ("placed", "reserved", "picking") else None,
+        progress=[] if offer else _progress(order.status),
+        ready_by=local(order.ready_by, store.timezone) if order.status in PROMISING and not offer else None,
         hold_until=local(order.hold_until, store.timezone) if is_ready else None,
         code=order.pickup_code if is_ready else None,
         code_picture=code_picture(order.pickup_code) if is_ready else None,
         is_changing=order.status not in FINAL,
         can_arrive=order.status in OPEN_AT_STORE,
-        can_cancel="cancel" in actions_from(order.status, "customer"),
+        can_cancel="cancel" in actions_from(order.status, "customer") and not offer,
         arrived_at=local(order.arrived_at, store.timezone, "HH:mm") if order.arrived_at else None,
         arrival_note=order.arrival_note,
         hours=coming_days(store.opening_hours, store.timezone, store.country, special_days, now=now),
         directions_url=f"https://www.openstreetmap.org/directions?to={store.lat},{store.lon}",
-        lines=[
-            Line(line.quantity, line.product.name, money(line.unit_amount * line.quantity, order.currency))
-            for line in order.lines
-        ],
+        lines=[_present_line(line, order.currency) for line in order.lines],
         total=money(order.total_amount, order.currency),
+        offer=offer,
+        if_short=(order.if_short or _settings().if_short) if can_say_if_short(order) else None,
     )
+
+
+def _headline(order: Order, offer: Offer | None) -> tuple[str, str]:
+    if offer:
+        return CHOOSE, offer.why
+    return HEADLINES.get(order.status) or CANCELLATIONS[order.reason or "customer"]
+
+
+def _present_line(line: OrderLine, currency: str) -> Line:
+    left = line.quantity - line.short
+    return Line(left, line.quantity, line.product.name, money(line.unit_amount * left, currency))
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["settings"]
+    return settings
 
 
 def first_name(name: str) -> str:
@@ -133,6 +187,10 @@ def _progress(status: str) -> list[Step]:
         return []
     at = positions[0]
     return [
-        Step(name, is_done=position < at or status == "collected", is_current=position == at)
+        Step(
+            STEP_NOW.get(status, name) if position == at else name,
+            is_done=position < at or status == "collected",
+            is_current=position == at,
+        )
         for position, (name, _) in enumerate(PROGRESS)
     ]

@@ -49,6 +49,14 @@ class MovedOn(DomainError):
         self.order_id = order_id
 
 
+class TransferNotFound(DomainError):
+    """The person's store neither sends nor gets such goods."""
+
+    kind = Kind.NOT_FOUND
+    code = "transfer_not_found"
+    title = "There are no such goods to send or to take in"
+
+
 class AgeNotChecked(DomainError):
     """The code is right, but something in the order is not for everybody: ask before it is handed over."""
 

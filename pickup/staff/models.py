@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pickup.core.db import Base, BigKey, IntKey
+from pickup.core.types import Actor
 
 Role = Literal["associate", "manager"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -33,6 +34,11 @@ class StaffMember(Base):
     def is_manager(self) -> bool:
         """Whether they may do what is locked for others."""
         return self.role == "manager"
+
+    @property
+    def actor(self) -> Actor:
+        """Who it was, as the history of an order says it."""
+        return Actor("staff", self.name)
 
 
 class SignInFailure(Base):

@@ -1,11 +1,11 @@
 """Orders as the tablet shows them: plain values for the templates, in the store's own time."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pickup.core.pages import clock
+from pickup.catalog.models import Product
+from pickup.core.pages import clock, money
 from pickup.orders.models import Order, OrderLine
 from pickup.orders.pickup_code import WRONG_CODES_MAX
 
@@ -20,8 +20,11 @@ STATUS_WORDS = {
     "cancelled": "Cancelled",
     "expired": "Not collected in time",
 }
+BEING_ASKED = "The customer is choosing"
 # What has become of an order, for somebody who wanted to take another step with it.
 OUTCOME_WORDS = {
+    "placed": "looking for a store",
+    "in_transit": "waiting for goods that are on their way here",
     "reserved": "not picked yet",
     "picking": "already being picked{by}, since {time}",
     "ready": "already ready{by}, since {time}",
@@ -33,12 +36,24 @@ ACTION_WORDS = {
     "place": "Ordered",
     "pay": "Paid",
     "reserve": "Set aside for this store",
+    "send_for": "Goods asked for from elsewhere",
+    "receive": "All goods are here",
     "reroute": "Looking for another store",
+    "withdraw": "Taken off this store",
     "start_picking": "Picking started",
+    "short_pick": "Not everything found",
     "mark_ready": "Ready",
     "hand_over": "Handed over",
     "cancel": "Cancelled",
     "expire": "Not collected in time",
+}
+# The words that the history keeps for why an order was taken off a store.
+NOTE_WORDS = {
+    "short_pick": "not everything was found",
+    "short_at_source": "goods that were to be sent were not found",
+    "sold_at_till": "a till sold the goods",
+    "store_paused": "the store takes no orders",
+    "reservation_lost": "the goods went to another order",
 }
 
 
@@ -46,11 +61,20 @@ ACTION_WORDS = {
 class Line:
     """So many of one product."""
 
+    product_id: int
     quantity: int
+    """Units that are there, as far as is known."""
+    short: int
+    """Units that were looked for and not found."""
     name: str
     sku: str
     department: str
     minimum_age: int | None
+
+    @property
+    def ordered(self) -> int:
+        """Units that the customer ordered."""
+        return self.quantity + self.short
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +94,7 @@ class Card:
     is_late: bool
     arrived: str | None
     arrival_note: str | None
+    total: str
     lines: list[Line]
 
     @property
@@ -80,25 +105,7 @@ class Card:
     @property
     def minimum_age(self) -> int | None:
         """The age that has to be checked, if any."""
-        return max((line.minimum_age or 0 for line in self.lines), default=0) or None
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A column of the board."""
-
-    key: str
-    title: str
-    empty: str
-    cards: list[Card]
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """What a store has to do. Every order stands in one place: a customer who waits at the counter goes before all."""
-
-    here: list[Card]
-    sections: list[Section]
+        return max((line.minimum_age or 0 for line in self.lines if line.quantity), default=0) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,42 +119,25 @@ class Step:
     note: str | None
 
 
-def present_board(orders: Sequence[Order], *, now: datetime) -> Board:
-    """Sort a store's open orders into what to do next, oldest promise first."""
-    cards = [present_card(order, now=now) for order in orders]
-    here = [card for card in cards if card.arrived]
-
-    def waiting(status: str) -> list[Card]:
-        return [card for card in cards if card.status == status and not card.arrived]
-
-    return Board(
-        here,
-        [
-            Section("to-pick", "To pick", "Nothing to pick. New orders appear here.", waiting("reserved")),
-            Section("picking", "Picking", "Nobody is picking.", waiting("picking")),
-            Section("ready", "Ready", "Nothing waits to be collected.", waiting("ready")),
-        ],
-    )
-
-
 def present_card(order: Order, *, now: datetime) -> Card:
     """An order with its lines, products and store loaded."""
     zone = order.store.timezone
-    to_do = order.status in ("reserved", "picking")
+    to_do = order.status in ("in_transit", "reserved", "picking")
     due_at = order.ready_by if to_do else order.hold_until
     return Card(
         id=order.id,
         number=order.number,
         status=order.status,
-        status_words=STATUS_WORDS[order.status],
+        status_words=BEING_ASKED if order.offer else STATUS_WORDS[order.status],
         customer=order.customer_name,
         collector=order.collector_name,
         promise=f"{'ready by' if to_do else 'held until'} {clock(due_at, zone, now)}",
         due_at=due_at,
-        urgency=_urgency(due_at - now) if to_do else "",
+        urgency=urgency(due_at - now) if to_do else "",
         is_late=to_do and due_at < now,
         arrived=clock(order.arrived_at, zone, now) if order.arrived_at else None,
         arrival_note=order.arrival_note,
+        total=money(order.total_amount, order.currency),
         lines=[_present_line(line) for line in order.lines],
     )
 
@@ -160,7 +150,7 @@ def present_history(order: Order, *, now: datetime) -> list[Step]:
             time=clock(step.at, order.store.timezone, now),
             what=ACTION_WORDS.get(step.action, step.action.replace("_", " ")),
             who=step.actor_name if step.actor_kind == "staff" else "",
-            note=step.note,
+            note=NOTE_WORDS.get(step.note or "", step.note),
         )
         for step in order.history
     ]
@@ -168,6 +158,8 @@ def present_history(order: Order, *, now: datetime) -> list[Step]:
 
 def what_became_of(order: Order, *, now: datetime) -> str:
     """A calm sentence for somebody who came too late, or too early: `already collected at 14:03 by Ana`."""
+    if order.offer:
+        return f"Order {order.number} is not at this store any more: the customer is asked what they want instead."
     words = OUTCOME_WORDS.get(order.status, "not in this store's hands")
     last = next((step for step in reversed(order.history) if step.to_status == order.status), order.history[-1])
     time = clock(last.at, order.store.timezone, now)
@@ -184,7 +176,8 @@ def wrong_code_words(order: Order) -> str:
     return f"That is not the code of this order. {left} {'try' if left == 1 else 'tries'} left."
 
 
-def _urgency(left: timedelta) -> str:
+def urgency(left: timedelta) -> str:
+    """How much time is left, in words; nothing where there is enough."""
     minutes = int(left.total_seconds() // 60)
     if minutes < 0:
         return f"{_duration(-minutes)} late"
@@ -199,6 +192,10 @@ def _duration(minutes: int) -> str:
     return f"{minutes // (24 * 60)} days"
 
 
+def present_units(product: Product, quantity: int, short: int = 0) -> Line:
+    """So many of a product."""
+    return Line(product.id, quantity, short, product.name, product.sku, product.department, product.minimum_age)
+
+
 def _present_line(line: OrderLine) -> Line:
-    product = line.product
-    return Line(line.quantity, product.name, product.sku, product.department, product.minimum_age)
+    return present_units(line.product, line.quantity - line.short, line.short)

@@ -85,9 +85,9 @@ def order_id_by_code(store_id: int, code: str) -> uuid.UUID | None:
 
 
 def minimum_age_of(order_id: uuid.UUID) -> int | None:
-    """The age that somebody must have to be given an order; None where everybody may have it."""
+    """The age that somebody must have to be given what was found of an order; None where everybody may have it."""
     return db.session.execute(
         select(func.max(Product.minimum_age))
         .join(OrderLine, OrderLine.product_id == Product.id)
-        .where(OrderLine.order_id == order_id, Product.minimum_age > 0)
+        .where(OrderLine.order_id == order_id, OrderLine.short < OrderLine.quantity, Product.minimum_age > 0)
     ).scalar_one()

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from pickup.core.db import db
 from pickup.core.errors import InvalidFields
-from pickup.core.types import Actor
 from pickup.orders import service as orders
 from pickup.orders.errors import ActionNotAllowed
 from pickup.orders.models import Order
@@ -97,7 +96,7 @@ def start_picking(member: StaffMember, order_id: uuid.UUID, *, now: datetime) ->
         MovedOn: it is not waiting to be picked.
     """
     with _own_order(member, order_id) as order:
-        orders.start_picking(order, actor=_actor(member), now=now)
+        orders.start_picking(order, actor=member.actor, now=now)
         return order
 
 
@@ -109,7 +108,7 @@ def mark_ready(member: StaffMember, order_id: uuid.UUID, *, now: datetime) -> Or
         MovedOn: it is not being picked.
     """
     with _own_order(member, order_id) as order:
-        orders.mark_ready(order, actor=_actor(member), now=now)
+        orders.mark_ready(order, actor=member.actor, now=now)
         return order
 
 
@@ -126,7 +125,7 @@ def hand_over(member: StaffMember, order_id: uuid.UUID, typed_code: str, *, age_
         MovedOn: it is not ready.
     """
     with _own_order(member, order_id) as order:
-        if not orders.hand_over(order, typed_code, actor=_actor(member), is_manager=member.is_manager, now=now):
+        if not orders.hand_over(order, typed_code, actor=member.actor, is_manager=member.is_manager, now=now):
             return False
     minimum_age = queries.minimum_age_of(order_id)
     if minimum_age and not age_checked:
@@ -163,7 +162,3 @@ def _own_order(member: StaffMember, order_id: uuid.UUID) -> Iterator[Order]:
         yield orders.order_at_store(order_id, member.store_id)
     except ActionNotAllowed as refusal:
         raise MovedOn(refusal.detail, order_id=order_id) from refusal
-
-
-def _actor(member: StaffMember) -> Actor:
-    return Actor("staff", member.name)

@@ -11,14 +11,18 @@ from werkzeug.wrappers import Response as BaseResponse
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
 from pickup.core.pages import Pages
+from pickup.inventory import transfers
 from pickup.orders import queries as orders
 from pickup.orders.errors import OrderNotFound, PickupCodeLocked
 from pickup.orders.models import Order
 from pickup.orders.pickup_code import normalise
 from pickup.staff import presenting, service, sessions
+from pickup.staff.board import has_counter, present_board
 from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, SignInLocked
 from pickup.staff.models import StaffMember
-from pickup.stores.directory import fresh_directory
+from pickup.staff.transfer_cards import present_arrival
+from pickup.staff.why_here import why_here
+from pickup.stores.directory import StoreEntry, fresh_directory
 
 STORE_COOKIE = "pickup_store"
 STORE_COOKIE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep one
@@ -34,10 +38,10 @@ def require_sign_in() -> Answer | None:
     """Nobody sees anything of a store before it is known who they are."""
     if request.endpoint in ("staff.sign_in", "staff.static"):
         return None
-    member = sessions.signed_in(now=utcnow())
-    if member is None:
+    found = sessions.signed_in(now=utcnow())
+    if found is None:
         return redirect(url_for("staff.sign_in"), 303)
-    g.member, g.store = member, fresh_directory().by_id[member.store_id]
+    g.member, g.store = found, fresh_directory().by_id[found.store_id]
     return None
 
 
@@ -48,13 +52,13 @@ def sign_in() -> Answer:
         return render_template("staff/sign_in.html", store=request.cookies.get(STORE_COOKIE, ""))
     now, store, pin = utcnow(), request.form.get("store", "").strip(), request.form.get("pin", "").strip()
     try:
-        member = in_transaction(lambda: service.sign_in(store, pin, address=request.remote_addr or "", now=now))
+        found = in_transaction(lambda: service.sign_in(store, pin, address=request.remote_addr or "", now=now))
     except SignInLocked as locked:
         return _sign_in_again(store, locked.detail, 429)
-    if member is None:
+    if found is None:
         return _sign_in_again(store, "Store and PIN do not belong together.", 403)
-    sessions.sign_in(member, now=now)
-    response = redirect(_board_url(), 303)
+    sessions.sign_in(found, now=now)
+    response = redirect(board_url(), 303)
     response.set_cookie(
         STORE_COOKIE, store, max_age=STORE_COOKIE_SECONDS, path=url_for("staff.sign_in"), httponly=True, samesite="Lax"
     )
@@ -84,36 +88,38 @@ def refresh_board() -> Answer:
 @blueprint.get("/orders/<uuid:order_id>")
 def show_order(order_id: uuid.UUID) -> Answer:
     """One order with its history."""
-    now, order = utcnow(), _own_order(order_id)
+    now, order = utcnow(), own_order(order_id)
     return render_template(
         "staff/order.html",
         card=presenting.present_card(order, now=now),
         history=presenting.present_history(order, now=now),
+        why=why_here(order),
+        transfers=[present_arrival(each, order, now=now) for each in transfers.transfers_of([order.id])],
     )
 
 
 @blueprint.post("/orders/<uuid:order_id>/start-picking")
 def start_picking(order_id: uuid.UUID) -> Answer:
     """Take an order on, and stay with it."""
-    member = _member()
+    who = member()
     try:
-        order = in_transaction(lambda: service.start_picking(member, order_id, now=utcnow()))
+        order = in_transaction(lambda: service.start_picking(who, order_id, now=utcnow()))
     except MovedOn as refusal:
-        return _say_what_became_of(refusal.order_id)
+        return say_what_became_of(refusal.order_id)
     flash(f"You are picking order {order.number}.", "done")
-    return redirect(url_for("staff.show_board", _anchor=f"order-{order.number}"), 303)
+    return redirect(board_url(f"order-{order.number}"), 303)
 
 
 @blueprint.post("/orders/<uuid:order_id>/ready")
 def mark_ready(order_id: uuid.UUID) -> Answer:
     """Say that an order stands ready."""
-    member = _member()
+    who = member()
     try:
-        order = in_transaction(lambda: service.mark_ready(member, order_id, now=utcnow()))
+        order = in_transaction(lambda: service.mark_ready(who, order_id, now=utcnow()))
     except MovedOn as refusal:
-        return _say_what_became_of(refusal.order_id)
+        return say_what_became_of(refusal.order_id)
     flash(f"Order {order.number} is ready. {order.customer_name} gets a message.", "done")
-    return redirect(_board_url(), 303)
+    return redirect(board_url(), 303)
 
 
 @blueprint.post("/hand-over")
@@ -121,9 +127,9 @@ def hand_over_by_code() -> Answer:
     """Give the goods to whoever has a code of this store."""
 
     def attempt(typed: str, age_checked: bool) -> uuid.UUID | None:
-        return service.hand_over_by_code(_member(), typed, age_checked=age_checked, now=utcnow())
+        return service.hand_over_by_code(member(), typed, age_checked=age_checked, now=utcnow())
 
-    return _hand_over(attempt, lambda typed: f"No order here has the code {normalise(typed)}.", back=_board_url())
+    return _hand_over(attempt, lambda typed: f"No order here has the code {normalise(typed)}.", back=board_url())
 
 
 @blueprint.post("/orders/<uuid:order_id>/hand-over")
@@ -131,11 +137,11 @@ def hand_over(order_id: uuid.UUID) -> Answer:
     """Give one order to whoever has its code."""
 
     def attempt(typed: str, age_checked: bool) -> uuid.UUID | None:
-        done = service.hand_over(_member(), order_id, typed, age_checked=age_checked, now=utcnow())
+        done = service.hand_over(member(), order_id, typed, age_checked=age_checked, now=utcnow())
         return order_id if done else None
 
     back = url_for("staff.show_order", order_id=order_id)
-    return _hand_over(attempt, lambda typed: presenting.wrong_code_words(_own_order(order_id)), back=back)
+    return _hand_over(attempt, lambda typed: presenting.wrong_code_words(own_order(order_id)), back=back)
 
 
 def _hand_over(
@@ -150,7 +156,7 @@ def _hand_over(
     except AgeNotChecked as question:
         return _ask_age(question, typed, back)
     except MovedOn as refusal:
-        return _say_what_became_of(refusal.order_id)
+        return say_what_became_of(refusal.order_id)
     except (CodeEntryLocked, PickupCodeLocked) as locked:
         return _refuse_code(locked.detail, typed, back)
     if order_id is None:
@@ -159,7 +165,7 @@ def _hand_over(
 
 
 def _ask_age(question: AgeNotChecked, typed: str, back: str) -> Answer:
-    card = presenting.present_card(_own_order(question.order_id), now=utcnow())
+    card = presenting.present_card(own_order(question.order_id), now=utcnow())
     return render_template("staff/age.html", card=card, minimum_age=question.minimum_age, typed=typed, back=back)
 
 
@@ -169,9 +175,10 @@ def _refuse_code(words: str, typed: str, back: str) -> Answer:
     return redirect(back, 303)
 
 
-def _say_what_became_of(order_id: uuid.UUID) -> Answer:
-    flash(presenting.what_became_of(_own_order(order_id), now=utcnow()), "calm")
-    return redirect(_board_url(), 303)
+def say_what_became_of(order_id: uuid.UUID) -> Answer:
+    """Back to the board, with a calm word for somebody who came too late."""
+    flash(presenting.what_became_of(own_order(order_id), now=utcnow()), "calm")
+    return redirect(board_url(), 303)
 
 
 def _sign_in_again(store: str, error: str, status: int) -> Answer:
@@ -179,29 +186,46 @@ def _sign_in_again(store: str, error: str, status: int) -> Answer:
 
 
 def _board(now: datetime) -> dict[str, Any]:
-    return {"board": presenting.present_board(orders.open_orders_at(_member().store_id), now=now)}
+    store: StoreEntry = g.store
+    to_send, to_receive = transfers.to_send(store.id), transfers.to_receive(store.id)
+    board = present_board(
+        store,
+        orders.open_orders_at(store.id),
+        to_send,
+        to_receive,
+        their_orders=orders.get_orders({each.order_id for each in (*to_send, *to_receive)}),
+        now=now,
+    )
+    return {"board": board, "has_counter": has_counter(store)}
 
 
 def _just_handed_over(now: datetime) -> presenting.Card | None:
     """The order that the address names, if it is one of ours that is handed over."""
     try:
-        order = _own_order(uuid.UUID(request.args.get("handed_over", "")))
+        order = own_order(uuid.UUID(request.args.get("handed_over", "")))
     except (ValueError, OrderNotFound):
         return None
     return presenting.present_card(order, now=now) if order.status == "collected" else None
 
 
-def _own_order(order_id: uuid.UUID) -> Order:
+def own_order(order_id: uuid.UUID) -> Order:
+    """An order of the person's store, with all that is shown of it.
+
+    Raises:
+        OrderNotFound: the store has no such order.
+    """
     order = orders.get_order(order_id, with_history=True)
-    if order.store_id != _member().store_id:
+    if order.store_id != member().store_id:
         raise OrderNotFound("This store has no such order.")
     return order
 
 
-def _member() -> StaffMember:
-    member: StaffMember = g.member
-    return member
+def member() -> StaffMember:
+    """Who is signed in."""
+    found: StaffMember = g.member
+    return found
 
 
-def _board_url() -> str:
-    return url_for("staff.show_board")
+def board_url(anchor: str | None = None) -> str:
+    """The address of the board, or of a place on it."""
+    return url_for("staff.show_board", _anchor=anchor)

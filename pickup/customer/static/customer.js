@@ -25,10 +25,14 @@ const show = (page) => {
   const next = page.querySelector("#order");
   if (!next || next.dataset.state === order().dataset.state) return;
   const note = document.querySelector("#note")?.value;
+  const wish = document.querySelector("[name=wish]:checked")?.value;
+  const open = document.querySelector(".wish details")?.open;
   document.title = page.title;
   order().replaceWith(next);
   const field = document.querySelector("#note");
   if (field && note) field.value = note;
+  const radio = document.querySelector(`[name=wish][value=${wish}]`);
+  if (radio && open) radio.checked = radio.closest("details").open = true;
   document.querySelector("#news").textContent = document.querySelector("#headline").textContent;
 };
 

@@ -57,6 +57,7 @@ if (board) {
 
   const counts = () => ({
     orders: Number(board.querySelector("#to-pick")?.dataset.count ?? 0),
+    goods: Number(board.querySelector("#to-send")?.dataset.count ?? 0),
     here: board.querySelectorAll(".here article").length,
   });
 
@@ -65,6 +66,7 @@ if (board) {
     const news = [];
     if (after.here > before.here) news.push("A customer is here.");
     if (after.orders > before.orders) news.push(`${after.orders - before.orders} new to pick.`);
+    if (after.goods > before.goods) news.push(`${after.goods - before.goods} new to send.`);
     say(news.join(" "));
   };
 

@@ -1,0 +1,132 @@
+"""What people do about goods: say that they are not there, send them to other stores, take in what comes."""
+
+import uuid
+from datetime import datetime
+
+from pickup.inventory import transfers
+from pickup.inventory.models import Transfer
+from pickup.orders import queries, receiving, short_picks
+from pickup.orders.errors import ActionNotAllowed, OrderNotFound
+from pickup.orders.models import Order, OrderLine
+from pickup.staff.errors import MovedOn, TransferNotFound
+from pickup.staff.models import StaffMember
+
+
+def short_pick(
+    member: StaffMember, order_id: uuid.UUID, product_id: int, missing: int, *, expected: int, now: datetime
+) -> Order:
+    """So many units of a product cannot be found.
+
+    Args:
+        expected: the units that were looked for. Where there are others by now, somebody has said it already (a second
+            tap on the same button), and nothing is changed.
+
+    Raises:
+        OrderNotFound: this store has no such order, or the order no such line.
+        MovedOn: it is not being picked.
+        InvalidFields: `missing` is not from 1 to what is left of the line.
+    """
+    order = _lock(order_id)
+    if order.store_id != member.store_id:
+        raise OrderNotFound("This store has no such order.")
+    line = line_of(order, product_id)
+    if line.quantity - line.short != expected:
+        return order
+    try:
+        short_picks.short_pick(order, product_id, missing, actor=member.actor, now=now)
+    except ActionNotAllowed as refusal:
+        raise MovedOn(refusal.detail, order_id=order_id) from refusal
+    return order
+
+
+def send(member: StaffMember, transfer_id: int, *, now: datetime) -> Order:
+    """Hand goods to whoever drives them to the store that asked for them.
+
+    Raises:
+        TransferNotFound: this person's store has no such goods to send.
+        TransferOver: they are not to be sent any more.
+    """
+    order, transfer = _lock_owner(departure(member, transfer_id))
+    receiving.send(order, transfer.id, now=now)
+    return order
+
+
+def cannot_send(member: StaffMember, transfer_id: int, product_id: int, missing: int, *, now: datetime) -> Order:
+    """So many units of what should be sent cannot be found.
+
+    Raises:
+        TransferNotFound, TransferOver: as above.
+        InvalidFields: there is no such product in it, or not so many units.
+    """
+    order, transfer = _lock_owner(departure(member, transfer_id))
+    receiving.cannot_send(order, transfer.id, product_id, missing, actor=member.actor, now=now)
+    return order
+
+
+def receive(member: StaffMember, transfer_id: int, *, now: datetime) -> tuple[Order, bool]:
+    """Take in goods that have arrived.
+
+    Returns:
+        The order, and whether it waited for them; otherwise they go to the shelf.
+
+    Raises:
+        TransferNotFound: no such goods are on their way to this person's store.
+        TransferOver: they have been received, or were never sent.
+    """
+    order, transfer = _lock_owner(arrival(member, transfer_id))
+    waits = is_awaited(transfer, order)
+    receiving.receive(order, transfer.id, actor=member.actor, now=now)
+    return order, waits
+
+
+def is_awaited(transfer: Transfer, order: Order) -> bool:
+    """Whether an order still waits for these goods, where they go to."""
+    return order.status == "in_transit" and order.store_id == transfer.destination_id
+
+
+def departure(member: StaffMember, transfer_id: int) -> Transfer:
+    """A transfer that this person's store has to send, or has sent; not locked.
+
+    Raises:
+        TransferNotFound: it has none of this id.
+    """
+    transfer = transfers.transfer(transfer_id)
+    if transfer is None or transfer.source_id != member.store_id:
+        raise TransferNotFound("This store has no such goods to send.")
+    return transfer
+
+
+def arrival(member: StaffMember, transfer_id: int) -> Transfer:
+    """A transfer that comes to this person's store, or has come; not locked.
+
+    Raises:
+        TransferNotFound: it has none of this id.
+    """
+    transfer = transfers.transfer(transfer_id)
+    if transfer is None or transfer.destination_id != member.store_id:
+        raise TransferNotFound("No such goods are on their way to this store.")
+    return transfer
+
+
+def line_of(order: Order, product_id: int) -> OrderLine:
+    """The line of a product.
+
+    Raises:
+        OrderNotFound: the order has none.
+    """
+    line = next((line for line in order.lines if line.product_id == product_id), None)
+    if line is None:
+        raise OrderNotFound("This order has no such line.")
+    return line
+
+
+def _lock_owner(transfer: Transfer) -> tuple[Order, Transfer]:
+    """The order first: its transfers are locked after it. It may be another store's, the goods are ours."""
+    return _lock(transfer.order_id), transfer
+
+
+def _lock(order_id: uuid.UUID) -> Order:
+    orders = queries.lock_orders([order_id], with_lines=True)
+    if not orders:
+        raise OrderNotFound("There is no order of this id.")
+    return orders[0]

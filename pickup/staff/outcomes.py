@@ -1,0 +1,71 @@
+"""What the tablet says after somebody did something about goods, and before, where there is no way back."""
+
+from datetime import datetime
+
+from flask import current_app
+
+from pickup.config import Settings
+from pickup.core.pages import money
+from pickup.inventory.models import Transfer
+from pickup.orders.models import Order, OrderLine
+from pickup.staff.presenting import what_became_of
+from pickup.staff.transfer_cards import shelf_words
+from pickup.stores.directory import directory
+
+# What follows from a short pick, by what the customer, or else the retailer, wants.
+SHORT_PICK_FOLLOWS = {
+    "part": "The customer takes the rest and does not pay for what is missing.",
+    "move": "The customer wants all of it or nothing from here: the order leaves this store, and they are asked.",
+    "cancel": "The customer wants all of it or nothing: the order is cancelled.",
+}
+ALL_MISSING_FOLLOWS = "If nothing is left, the customer is asked what they want instead."
+CANNOT_SEND_FOLLOWS = "Another store sends it instead, or the customer is asked. What you have found already goes back."
+
+CUSTOMER_IS_ASKED = "The customer is asked: another store, later, or cancel."
+PUT_BACK = "Put its goods back on the shelf."
+
+
+def short_pick_follows(order: Order, line: OrderLine) -> str:
+    """What happens if units of this line are missing."""
+    settings: Settings = current_app.extensions["settings"]
+    wish = order.if_short or settings.if_short
+    left = line.quantity - line.short
+    if wish != "part" or any(each.quantity > each.short for each in order.lines if each is not line):
+        return SHORT_PICK_FOLLOWS[wish]
+    return ALL_MISSING_FOLLOWS if left == 1 else f"{SHORT_PICK_FOLLOWS[wish]} {ALL_MISSING_FOLLOWS}"
+
+
+def after_short_pick(order: Order, line: OrderLine, *, now: datetime) -> str:
+    """Where the order goes that not everything was found for: on in part, to the customer's choice, or nowhere."""
+    if order.status == "picking":
+        left, total = line.quantity - line.short, money(order.total_amount, order.currency)
+        found = f"with {left} of {line.quantity}" if left else "without"
+        return f"Order {order.number} goes on {found} {line.product.name}. It now costs {total}."
+    if order.offer:
+        return f"Order {order.number} has left this board. {CUSTOMER_IS_ASKED} {PUT_BACK}"
+    if order.status == "cancelled":
+        return f"Order {order.number} is cancelled. {PUT_BACK}"
+    return what_became_of(order, now=now)
+
+
+def after_sending(transfer: Transfer, order: Order) -> str:
+    """Goods have left."""
+    return f"The goods for order {order.number} are on their way to {directory().by_id[transfer.destination_id].name}."
+
+
+def after_receiving(order: Order, *, is_awaited: bool) -> str:
+    """Goods have arrived: for the order, or, where it does not wait for them, for the shelf."""
+    if not is_awaited:
+        return shelf_words(order)
+    if order.status == "reserved":
+        return f"Order {order.number} is complete. It is under To pick now."
+    return f"The goods are here. Order {order.number} still waits for others: keep these for it."
+
+
+def after_not_sending(order: Order) -> str:
+    """The source did not find what it should send."""
+    if order.status == "cancelled":
+        return f"Order {order.number} is cancelled: nobody else has it. {PUT_BACK}"
+    if order.offer:
+        return f"Nobody else has it. {CUSTOMER_IS_ASKED} {PUT_BACK}"
+    return f"Order {order.number} is planned anew, and others may send it. Put back what you have found of it."

@@ -1,0 +1,69 @@
+"""What of WCAG 2.2 AA a script can see: names, ids, headings, contrast, targets, reflow."""
+
+from playwright.sync_api import Page
+
+# Every entry names a breach; an empty list is what a test wants.
+BREACHES = """() => {
+  const breaches = [];
+  const shown = (element) => element.checkVisibility() && !element.closest(".visually-hidden, .skip");
+  const channel = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const ground = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const [r, g, b, alpha = 1] = parse(getComputedStyle(each).backgroundColor);
+      if (alpha === 1) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const contrast = (element) => {
+    const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))].sort();
+    return (b + 0.05) / (a + 0.05);
+  };
+  const describe = (element) => element.outerHTML.slice(0, 100);
+
+  const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+  ids.filter((id, at) => ids.indexOf(id) !== at).forEach((id) => breaches.push(`id twice: ${id}`));
+  for (const name of ["aria-labelledby", "aria-describedby", "for", "form"]) {
+    for (const element of document.querySelectorAll(`[${name}]`)) {
+      const missing = element.getAttribute(name).split(" ").filter((id) => !document.getElementById(id));
+      if (missing.length) breaches.push(`${name} leads nowhere: ${missing}`);
+    }
+  }
+  for (const field of document.querySelectorAll("input:not([type=hidden]), select, textarea")) {
+    if (!field.labels.length) breaches.push(`no label: ${describe(field)}`);
+  }
+  for (const control of document.querySelectorAll("button, a, summary")) {
+    if (!control.textContent.trim()) breaches.push(`no name: ${describe(control)}`);
+  }
+  if (document.querySelectorAll("h1").length !== 1) breaches.push("not one h1");
+  let level = 0;
+  for (const heading of document.querySelectorAll("h1, h2, h3, h4")) {
+    const next = Number(heading.tagName[1]);
+    if (next > level + 1) breaches.push(`heading skips a level: ${describe(heading)}`);
+    level = next;
+  }
+  const targets = "button, a, summary, input:not([type=hidden])";
+  for (const control of [...document.querySelectorAll(targets)].filter(shown)) {
+    const heights = [control, ...(control.labels ?? [])].map((each) => each.getBoundingClientRect().height);
+    if (Math.max(...heights) < 44) breaches.push(`small target: ${describe(control)} ${heights}`);
+  }
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !shown(element)) continue;
+    if (contrast(element) < 4.5) breaches.push(`contrast ${contrast(element).toFixed(2)}: ${describe(element)}`);
+  }
+  const root = document.documentElement;
+  if (root.scrollWidth > root.clientWidth) breaches.push("wider than the screen");
+  return breaches;
+}"""
+
+
+def assert_accessible(page: Page) -> None:
+    """Whatever is shown can be named, read, touched, and fits; in the light and in the dark."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        breaches = page.evaluate(BREACHES)
+        assert not breaches, f"{scheme}: {breaches}"
+    page.emulate_media(color_scheme=None)
