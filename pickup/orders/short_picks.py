@@ -4,6 +4,7 @@ from datetime import datetime
 
 from flask import current_app
 
+from pickup.catalog.queries import products_by_id
 from pickup.config import Settings
 from pickup.core.errors import InvalidFields
 from pickup.core.types import Actor
@@ -29,7 +30,8 @@ def short_pick(order: Order, product_id: int, missing: int, *, actor: Actor, now
         raise InvalidFields.at("/sku", "is not in this order")
     if not 1 <= missing <= line.quantity - line.short:
         raise InvalidFields.at("/missing", f"must be 1 to {line.quantity - line.short}")
-    advance([order], "short_pick", actor=actor, now=now, note=f"{missing} of {line.quantity} missing")
+    sku = products_by_id([product_id])[product_id].sku
+    advance([order], "short_pick", actor=actor, now=now, note=f"{missing} of {line.quantity} × {sku} missing")
     shelf.correct_shortfall(order.id, order.store_id, product_id, missing, now=now)
     line.short += missing
     order.total_amount -= missing * line.unit_amount
