@@ -78,11 +78,11 @@ def test_the_way_over_the_counter(open_page, world, place, size, javascript):
     expect(section(page, "Picking").get_by_role("article")).to_have_count(1)
     card(page, order).get_by_role("button", name="Ready").click()
     expect(section(page, "Ready").get_by_role("article")).to_have_count(1)
-    expect(page.get_by_text(f"Order {order.number} is ready.")).to_be_visible()
+    expect(page.locator(".toast", has_text=f"Order {order.number} is ready.")).to_be_visible()
 
     hand_over(page, order.pickup_code.lower().replace("-", " "))
     expect(page.get_by_role("heading", name="Hand out now Ada Example")).to_be_visible()
-    expect(page.get_by_text(f"Order {order.number}, 2 items. Collected.")).to_be_visible()
+    expect(page.locator("main").get_by_text(f"Order {order.number}, 2 items. Collected.")).to_be_visible()
     expect(card(page, order)).to_have_count(0)
     if javascript:
         expect(page.locator("#news")).to_have_text("Hand out now Ada Example")
@@ -104,7 +104,7 @@ def test_by_keyboard_alone(page, world, place):
     expect(page.get_by_label("Pickup code")).to_be_focused()
     page.keyboard.type(order.pickup_code)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Hand out now")).to_be_visible()
+    expect(page.get_by_role("region", name="Hand out now")).to_be_visible()
 
 
 def press_by_keyboard(page: Page, name: str) -> None:
@@ -156,7 +156,7 @@ def test_the_age_is_asked_before_anything_is_handed_over(page, world, place):
     expect(card(page, order)).to_be_visible()
     hand_over(page, order.pickup_code)
     page.get_by_role("button", name="Age checked").click()
-    expect(page.get_by_text("Hand out now")).to_be_visible()
+    expect(page.get_by_role("region", name="Hand out now")).to_be_visible()
     assert world.order(order.id).status == "collected"
 
 
@@ -168,7 +168,7 @@ def test_the_order_page_has_its_history_and_its_own_code_form(page, world, place
     hand_over(page, "QQQ-QQQ-QQQ")
     expect(page.get_by_role("alert")).to_contain_text("4 tries left")
     hand_over(page, order.pickup_code)
-    expect(page.get_by_text("Hand out now")).to_be_visible()
+    expect(page.get_by_role("region", name="Hand out now")).to_be_visible()
 
 
 def test_the_board_refreshes_while_somebody_types(page, place):

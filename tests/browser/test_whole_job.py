@@ -50,7 +50,7 @@ def test_one_order_from_the_click_to_the_counter(open_page, world, mailbox, data
     tablet.get_by_role("button", name="Sign in").click()
     tablet.get_by_role("button", name="Start picking").click()
     tablet.get_by_role("button", name="Ready").click()
-    expect(tablet.get_by_text(f"Order {answer.json['number']} is ready.")).to_be_visible()
+    expect(tablet.locator(".toast", has_text=f"Order {answer.json['number']} is ready.")).to_be_visible()
     world.work()
 
     text = mailbox.mails[-1].get_body(("plain",)).get_content()
