@@ -23,6 +23,9 @@ from tests.api_client import ApiClient
 from tests.mailbox import Mailbox
 from tests.world import World, begin_anew
 
+# What it asserts should say what it has found, as a test does.
+pytest.register_assert_rewrite("tests.integration.life")
+
 _MAILBOXES: list[Mailbox] = []
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
