@@ -74,7 +74,7 @@ _HOLD = text("""
 )
 
 # What leaves the store may be more than the books know of, where a till has sold its number: what happened counts in
-# full, and an adjustment beside it puts the books right.
+# full, and an adjustment beside it puts the books right. Nothing has left of what is promised to others.
 _END_HOLDS = text("""
     WITH ended AS (
         DELETE FROM reservations
@@ -83,14 +83,14 @@ _END_HOLDS = text("""
     ), changes AS (
         SELECT store_id, product_id, sum(quantity) AS quantity FROM ended GROUP BY store_id, product_id
     ), levels AS (
-        SELECT level.store_id, level.product_id, level.on_hand, changes.quantity
+        SELECT level.store_id, level.product_id, quantity, level.on_hand - :leaving * quantity AS left_behind,
+               greatest(level.on_hand - :leaving * quantity, least(level.on_hand, level.reserved - quantity)) AS on_hand
         FROM changes JOIN stock_levels AS level USING (store_id, product_id)
         ORDER BY level.store_id, level.product_id
         FOR UPDATE OF level
     ), changed AS (
         UPDATE stock_levels AS level
-        SET reserved = level.reserved - levels.quantity,
-            on_hand = greatest(level.on_hand - :leaving * levels.quantity, 0)
+        SET reserved = level.reserved - levels.quantity, on_hand = levels.on_hand
         FROM levels
         WHERE level.store_id = levels.store_id AND level.product_id = levels.product_id
     ), explained AS (
@@ -98,8 +98,8 @@ _END_HOLDS = text("""
         SELECT store_id, product_id, :kind, -:leaving * quantity, -quantity, order_id, :now FROM ended
     )
     INSERT INTO stock_movements (store_id, product_id, kind, on_hand_change, at)
-    SELECT store_id, product_id, 'adjustment', :leaving * quantity - on_hand, :now
-    FROM levels WHERE on_hand < :leaving * quantity
+    SELECT store_id, product_id, 'adjustment', on_hand - left_behind, :now
+    FROM levels WHERE on_hand > left_behind
 """).bindparams(bindparam("order_ids", type_=_UUIDS), bindparam("leaving", type_=Integer()))
 
 _CALL_OFF = text("""

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from pickup.orders.lifecycle import TRANSITIONS
 from pickup.subscriptions import SUBSCRIPTIONS
 from tests.integration.life import AnyLife
 
@@ -42,4 +41,4 @@ def test_in_any_life_the_books_the_promises_and_the_money_agree(world):
     run_state_machine_as_test(lambda: AnyLife(world.app, taken), settings=LIVES)
 
     print(sorted(taken.items()))
-    assert taken.keys() >= TRANSITIONS.keys(), "and every step of the table was taken"
+    assert taken["reserve"] + taken["send_for"] >= (EXAMPLES or FEW), "and they were lives, not only refusals"

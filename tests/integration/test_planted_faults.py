@@ -118,7 +118,7 @@ FAULTS = {
         "_END_HOLDS",
         without(
             inventory._END_HOLDS,
-            "on_hand = greatest(level.on_hand - :leaving * levels.quantity, 0)",
+            "on_hand = levels.on_hand",
             instead="on_hand = level.on_hand",
         ),
     ),

@@ -9,7 +9,7 @@ from pickup.core.types import Actor
 from pickup.inventory.models import Reservation
 from pickup.inventory.reconciliation import differences
 from pickup.inventory.transfers import transfers_of
-from pickup.orders import queries, receiving
+from pickup.orders import queries, receiving, service
 from pickup.stores import service as stores
 
 STAFF = Actor("staff", "Sam")
@@ -132,3 +132,25 @@ def test_whoever_loses_the_race_after_a_choice_is_told_of_the_next_one(world, sh
 
     assert world.order(order.id).offer is not None
     assert len(mailbox.mails) == before + 1, "or they would wait a day for nothing, and lose the order"
+
+
+def test_goods_that_the_books_lack_and_that_are_handed_over_are_not_those_of_others(world, shop):
+    """Two bags stand ready with what the till has sold out of the books; the first that leaves is not the second."""
+    store, product = world.store("1"), world.product("A")
+    world.stock(store, product, 6)
+    orders = [world.place(shop, {"A": 3}).id for _ in range(2)]
+    world.work()
+    for order_id in orders:
+        take(order_id, service.start_picking, actor=STAFF)
+        take(order_id, service.mark_ready, actor=STAFF)
+    at_till(world, store, {"A": 2})
+    world.work()
+
+    levels = []
+    for order_id in orders:
+        take(order_id, service.hand_over, world.order(order_id).pickup_code, actor=STAFF, is_manager=False)
+        level = world.level(store, product)
+        levels.append((level.on_hand, level.reserved))
+
+    assert levels == [(3, 3), (0, 0)], "what is promised is covered after each of them"
+    assert differences() == []
