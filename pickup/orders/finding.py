@@ -41,7 +41,7 @@ def promises_from_shelf(
 
     Those that take no orders, have no room left in the hour, or do not open, are absent.
     """
-    return _Search(directory(), quantities, Pickup(None, None), now, frozenset()).promises(near)
+    return _Search(directory(), quantities, Pickup(None, None), now).promises(near)
 
 
 class _DirectoryIsOld(Exception):
@@ -52,12 +52,18 @@ class _DirectoryIsOld(Exception):
 
 
 def route_basket(
-    quantities: Mapping[int, int], pickup: Pickup, *, now: datetime, lost: frozenset[int] = frozenset()
+    quantities: Mapping[int, int],
+    pickup: Pickup,
+    *,
+    now: datetime,
+    lost: frozenset[int] = frozenset(),
+    without: frozenset[int] = frozenset(),
 ) -> tuple[Route, StoreDirectory]:
     """Find the pickup point for so many of each product.
 
     Args:
         lost: stores that have lost the race for these goods. What they lack may still be sent there.
+        without: stores that are out of the question as pickup points.
 
     Returns:
         The route, and the state of the stores that it was found in.
@@ -67,7 +73,7 @@ def route_basket(
         stores = fresh_directory()  # it may have been opened since this process last looked
     while True:
         try:
-            return _Search(stores, quantities, pickup, now, lost).route(), stores
+            return _Search(stores, quantities, pickup, now, lost, without).route(), stores
         except _DirectoryIsOld as old:
             stores = directory(at_least=old.revision)
 
@@ -81,9 +87,11 @@ class _Search:
         quantities: Mapping[int, int],
         pickup: Pickup,
         now: datetime,
-        lost: frozenset[int],
+        lost: frozenset[int] = frozenset(),
+        without: frozenset[int] = frozenset(),
     ) -> None:
-        self.stores, self.quantities, self.pickup, self.now, self.lost = stores, quantities, pickup, now, lost
+        self.stores, self.quantities, self.pickup, self.now = stores, quantities, pickup, now
+        self.lost, self.without = lost, without
         self.settings: Settings = current_app.extensions["settings"]
         self.taken: dict[capacity.HourKey, int] = {}
         self.open_orders: dict[int, int] = {}
@@ -132,7 +140,8 @@ class _Search:
             yield self.stores.pickup_point(self.pickup.store_ref or "", pointer="/pickup/store_ref"), None
             return
         for store, neighbour in self.stores.walk(self.pickup.near.lat, self.pickup.near.lon):
-            yield store, neighbour.distance_m
+            if store.id not in self.without:
+                yield store, neighbour.distance_m
 
     def _look_at_loads(self, near: Sequence[StoreEntry]) -> None:
         """What the stores have to do already; of stores without a limit only where loads are compared."""

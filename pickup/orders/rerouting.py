@@ -201,12 +201,12 @@ def _make_offer(order: Order, why: str, now: datetime) -> bool:
 
 
 def _elsewhere(order: Order, now: datetime) -> Mapping[str, Any]:
-    """The nearest other store that has it all, near where the customer wanted it."""
+    """The nearest other store that has it all, or can be sent it, near where the customer wanted it."""
     store = directory().by_id[order.store_id]
     near = _wish_of(order).near or Coordinates(store.lat, store.lon)
-    lost = frozenset({order.store_id})
-    route, stores = route_basket(quantities_of(order), Pickup(near, None), now=now, lost=lost)
-    if route.plan is None or route.plan.candidate.store_id == order.store_id:
+    without = frozenset({order.store_id})
+    route, stores = route_basket(quantities_of(order), Pickup(near, None), now=now, without=without)
+    if route.plan is None:
         return {}
     option = Option(stores.by_id[route.plan.candidate.store_id], route.plan.ready_by)
     return {"move": option.as_json() | {"distance_m": route.plan.candidate.distance_m}}
