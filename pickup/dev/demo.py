@@ -3,6 +3,7 @@
 The places of its stores come from the ZIP table that the geocoder uses anyway; names, goods and prices are invented.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from flask import current_app
@@ -17,7 +18,7 @@ from pickup.pricing.models import Price
 from pickup.staff import service as staff
 from pickup.staff.models import Role
 from pickup.stores.geocoding import Geocoding
-from pickup.stores.models import Store
+from pickup.stores.models import Store, StoreKind
 from pickup.stores.opening_hours import timezone_at
 
 WEEKDAYS = "Mo-Sa 08:00-21:00; Su 10:00-18:00"
@@ -35,6 +36,13 @@ STORES = (
     ("301", "74103", "Tulsa", "OK", "88 Paper Mill Way", "24/7"),
     ("302", "73102", "Oklahoma City", "OK", "340 Quarry Street", WEEKDAYS),
 )
+
+# Nobody collects there; it sends what no shop has on its shelf.
+WAREHOUSE = ("DC-1", "72745", "Lowell", "AR", "3 Depot Road", "Mo-Sa 05:00-23:00")
+# A counter in somebody else's shop: whatever is collected there is sent there.
+KIOSK = ("K-1", "72727", "Elkins", "AR", "5 Mercantile Row", "Mo-Sa 09:00-19:00; Su 12:00-17:00")
+# Orders an hour, for the one shop that has a limit.
+HOURLY_CAPACITY = {"102": 4}
 
 # SKU, name, department, brand, cents, minimum age
 PRODUCTS = (
@@ -64,7 +72,14 @@ PRODUCTS = (
     ("7002", "Lager, 6 × 12 oz", "Wine", "Kettle Road", 999, 21),
 )
 
+# What only the warehouse has.
+FROM_WAREHOUSE = (
+    ("8001", "Rocking chair, oak", "Home", "Fallow Farm", 18900, None),
+    ("8002", "Rain barrel, 50 gal", "Garden", "Greenhand", 11900, None),
+)
+
 ON_HAND = 24
+NAMES: dict[StoreKind, str] = {"store": "", "warehouse": "warehouse ", "partner": "kiosk "}
 STAFF: tuple[tuple[str, Role, str], ...] = (("Ana", "associate", "2468"), ("Morgan", "manager", "8642"))
 # What GS1 keeps free for use inside a company, so that no demo article has a real one's number.
 GTIN_PREFIX = "20000000"
@@ -72,25 +87,19 @@ GTIN_PREFIX = "20000000"
 
 def plant_demo() -> str:
     """Make the chain in the present transaction; returns how to sign in, for people."""
-    stores, products = [_store(*row) for row in STORES], [_product(*row[:4], row[5]) for row in PRODUCTS]
-    db.session.add_all([*stores, *products])
+    shops, warehouse = [_store(*row) for row in STORES], _store(*WAREHOUSE, kind="warehouse")
+    stores = [*shops, warehouse, _store(*KIOSK, kind="partner")]
+    usual, special = _products(PRODUCTS), _products(FROM_WAREHOUSE)
+    db.session.add_all([*stores, *usual, *special])
     db.session.flush()
-    now = utcnow()
-    for product, row in zip(products, PRODUCTS, strict=True):
-        # Since yesterday, so that everything that is looked at today has a price.
-        since = now - timedelta(days=1)
-        db.session.add(
-            Price(product_id=product.id, amount=row[4], currency="USD", valid_from=since, recorded_by="demo")
-        )
-    for store in stores:
-        for product in products:
+    for product, row in zip([*usual, *special], [*PRODUCTS, *FROM_WAREHOUSE], strict=True):
+        _price(product, row[4])
+    for store in shops:
+        for product in usual:
             # Every store lacks something, so that a route has something to explain.
-            on_hand = 0 if (store.id + product.id) % 7 == 0 else ON_HAND
-            db.session.add(StockLevel(store_id=store.id, product_id=product.id, on_hand=on_hand))
-            if on_hand:
-                db.session.add(
-                    StockMovement(store_id=store.id, product_id=product.id, kind="receipt", on_hand_change=on_hand)
-                )
+            _stock(store, product, 0 if (store.id + product.id) % 7 == 0 else ON_HAND)
+    for product in special:
+        _stock(warehouse, product, ON_HAND)
     revisions.bump("stores")
     for store in stores:
         for name, role, pin in STAFF:
@@ -98,12 +107,12 @@ def plant_demo() -> str:
     return _note(auth.create_key("demo-shop", ["shop"]))
 
 
-def _store(ref: str, zip_code: str, city: str, state: str, street: str, hours: str) -> Store:
+def _store(ref: str, zip_code: str, city: str, state: str, street: str, hours: str, kind: StoreKind = "store") -> Store:
     geocoding: Geocoding = current_app.extensions["geocoding"]
     place = geocoding.locate_postcode(zip_code, "US")
     return Store(
         ref=ref,
-        name=f"Larkspur {city}",
+        name=f"Larkspur {NAMES[kind]}{city}",
         street=street,
         city=city,
         state=state,
@@ -113,7 +122,13 @@ def _store(ref: str, zip_code: str, city: str, state: str, street: str, hours: s
         lon=place.lon,
         opening_hours=hours,
         timezone=timezone_at(place.lat, place.lon),
+        hourly_capacity=HOURLY_CAPACITY.get(ref),
+        kind=kind,
     )
+
+
+def _products(rows: Iterable[tuple[str, str, str, str, int, int | None]]) -> list[Product]:
+    return [_product(*row[:4], row[5]) for row in rows]
 
 
 def _product(sku: str, name: str, department: str, brand: str, minimum_age: int | None) -> Product:
@@ -128,6 +143,24 @@ def _product(sku: str, name: str, department: str, brand: str, minimum_age: int 
     )
 
 
+def _price(product: Product, cents: int) -> None:
+    # Since yesterday, so that everything that is looked at today has a price.
+    since = utcnow() - timedelta(days=1)
+    db.session.add(Price(product_id=product.id, amount=cents, currency="USD", valid_from=since, recorded_by="demo"))
+
+
+def _stock(store: Store, product: Product, on_hand: int) -> None:
+    place = {"store_id": store.id, "product_id": product.id}
+    db.session.add(StockLevel(**place, on_hand=on_hand))
+    if on_hand:
+        db.session.add(StockMovement(**place, kind="receipt", on_hand_change=on_hand))
+
+
 def _note(key: str) -> str:
     people = ", ".join(f"{name} ({role}) PIN {pin}" for name, role, pin in STAFF)
-    return f"Demo: the tablet of store 101: {people}\nDemo: an API key for the shop: {key}\n"
+    sent = ", ".join(row[0] for row in FROM_WAREHOUSE)
+    return (
+        f"Demo: the tablet of store 101, as of every store: {people}\n"
+        f"Demo: warehouse {WAREHOUSE[0]} alone has {sent}, and sends them; kiosk {KIOSK[0]} is sent all it hands over\n"
+        f"Demo: an API key for the shop: {key}\n"
+    )

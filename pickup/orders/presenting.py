@@ -68,7 +68,9 @@ def present_order(
         "routing_policy": order.routing_policy,
         "transfers": [_present_transfer(each, order) for each in transfers],
         "offer": _present_offer(order),
-        "allowed_actions": actions_from(order.status, "shop"),
+        "allowed_actions": [
+            action for action in actions_from(order.status, "shop") if action != "reroute" or order.offer
+        ],
     }
     if with_history:
         shown["history"] = [_present_step(step) for step in order.history]

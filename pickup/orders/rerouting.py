@@ -82,7 +82,7 @@ def withdraw(orders: Sequence[Order], why: str, *, actor: Actor, now: datetime) 
 
     Args:
         orders: locked, with their lines.
-        why: a word for the offer and the history: `short_pick`, `sold_at_till`, `store_paused`.
+        why: a word for the offer and the history: `short_pick`, `sold_at_till`, `store_closed`.
     """
     for order in orders:
         _forget_shorts(order)

@@ -48,6 +48,11 @@ class PlacedOrder:
         """Whether some of it has to come from elsewhere."""
         return any(source.expected_at is not None for source in self.sources)
 
+    def can_be_done_by(self, stores: StoreDirectory) -> bool:
+        """Whether its pickup point, and whoever sends something, takes orders still."""
+        involved = {self.store_id, *(source.store_id for source in self.sources)}
+        return all(stores.by_id[store_id].takes_orders for store_id in involved)
+
     def goods(self) -> dict[Key, int]:
         """Units by the shelf that they lie on."""
         return {
@@ -81,7 +86,7 @@ def reserve_stock(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
     """
     stores = fresh_directory()
     orders = _lock_placed([task.subject_id for task in tasks])
-    met = _reserve([order for order in orders if stores.by_id[order.store_id].takes_orders], stores, now)
+    met = _reserve([order for order in orders if order.can_be_done_by(stores)], stores, now)
     signals.after_commit(signals.ORDER_DECIDED, met)
     lost = {order.id for order in orders} - met
     return [task for task in tasks if task.subject_id in lost]

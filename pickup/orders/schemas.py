@@ -33,6 +33,11 @@ CHOICES = ("move", "wait", "cancel")
 READY_BY = {"description": "the promise: it can be collected from then on", "example": "2026-03-02T16:00:00Z"}
 HOLD_UNTIL = {"description": "the goods are kept until then", "example": "2026-03-10T03:00:00Z"}
 CANDIDATES = {"description": "every store looked at, nearest first, and why it was or was not chosen"}
+OPTIONS = [
+    {"choice": "move", "store_ref": "102", "ready_by": "2026-03-02T18:00:00Z"},
+    {"choice": "wait", "store_ref": "101", "ready_by": "2026-03-03T16:00:00Z"},
+    {"choice": "cancel", "store_ref": None, "ready_by": None},
+]
 
 
 class ItemSchema(Schema):
@@ -151,7 +156,11 @@ class CandidateSchema(Schema):
     )
     verdict = fields.String(
         validate=validate.OneOf(get_args(Verdict)),
-        metadata={"description": "`chosen`, or the first reason against it", "example": "chosen"},
+        metadata={
+            "description": "`chosen`; `passed_over`: it could have it, and the routing policy took another; or the "
+            "first reason against it",
+            "example": "chosen",
+        },
     )
 
 
@@ -206,7 +215,7 @@ class TransferSchema(Schema):
     from_store = fields.String(metadata={"description": "the store or warehouse that sends them", "example": "DC-1"})
     status = fields.String(validate=validate.OneOf(TRANSFER_STATUSES), metadata={"example": "sent"})
     expected_at = Instant(metadata={"description": "when they should be there", "example": "2026-03-03T15:00:00Z"})
-    sent_at = Instant(allow_none=True, metadata={"example": None})
+    sent_at = Instant(allow_none=True, metadata={"example": "2026-03-02T17:00:00Z"})
     received_at = Instant(allow_none=True, metadata={"example": None})
     items = fields.List(fields.Nested(ItemSchema))
 
@@ -224,11 +233,19 @@ class OptionSchema(Schema):
 class OfferSchema(Schema):
     """The store cannot keep its word, and the customer chooses what becomes of the order."""
 
-    why = fields.String(metadata={"description": "what happened", "example": "short_pick"})
+    why = fields.String(
+        metadata={
+            "description": "what happened: `short_pick`, `sold_at_till`, `store_closed`, `short_at_source`, "
+            "`source_closed`, `reservation_lost`",
+            "example": "short_pick",
+        }
+    )
     until = Instant(
         metadata={"description": "without an answer by then it is cancelled", "example": "2026-03-03T15:00:00Z"}
     )
-    options = fields.List(fields.Nested(OptionSchema))
+    options = fields.List(
+        fields.Nested(OptionSchema), metadata={"description": "one of these; to cancel is always", "example": OPTIONS}
+    )
 
 
 class ChoiceSchema(Schema):
@@ -314,7 +331,14 @@ class OrderSchema(Schema):
 
     id = fields.UUID()
     number = fields.String(metadata={"description": "what people say aloud", "example": "1000001"})
-    status = fields.String(validate=validate.OneOf(STATUSES), metadata={"example": "reserved"})
+    status = fields.String(
+        validate=validate.OneOf(STATUSES),
+        metadata={
+            "description": "how far it got. `in_transit`: other stores send goods for it first; `placed` with an "
+            "`offer`: the customer has to choose",
+            "example": "reserved",
+        },
+    )
     reason = fields.String(
         allow_none=True,
         validate=validate.OneOf(REASONS),
@@ -324,22 +348,37 @@ class OrderSchema(Schema):
     customer = fields.Nested(OrderCustomerSchema)
     store = fields.Nested(OrderStoreSchema)
     lines = fields.List(fields.Nested(OrderLineSchema))
-    total = fields.Nested(MoneySchema, metadata={"example": {"amount": 698, "currency": "USD"}})
+    total = fields.Nested(
+        MoneySchema,
+        metadata={
+            "description": "without what is `short`: so much is taken at the handover",
+            "example": {"amount": 698, "currency": "USD"},
+        },
+    )
     payment = fields.Nested(OrderPaymentSchema)
     pickup = fields.Nested(OrderPickupSchema)
     candidates = fields.List(fields.Nested(CandidateSchema), metadata=CANDIDATES)
     routing_policy = fields.String(
-        metadata={"description": "by which of those that could one was chosen", "example": "nearest"}
+        metadata={
+            "description": "how one was chosen of the stores that could: `nearest`, `fewest_transfers`, or `balance`",
+            "example": "nearest",
+        }
     )
     transfers = fields.List(
-        fields.Nested(TransferSchema), metadata={"description": "what other stores send for it", "example": []}
+        fields.Nested(TransferSchema),
+        metadata={"description": "what other stores send for it, or were to send", "example": []},
     )
     offer = fields.Nested(
-        OfferSchema, allow_none=True, metadata={"description": "what the customer has to choose", "example": None}
+        OfferSchema,
+        allow_none=True,
+        metadata={"description": "what the customer has to choose from; null: nothing", "example": None},
     )
     allowed_actions = fields.List(
         fields.String(validate=validate.OneOf(tuple(TRANSITIONS))),
-        metadata={"description": "what a shop may do with it now", "example": ["cancel"]},
+        metadata={
+            "description": "what a shop may do with it now; `reroute` is to answer its `offer`, if it has one",
+            "example": ["cancel"],
+        },
     )
 
 

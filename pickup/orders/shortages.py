@@ -39,8 +39,12 @@ def cover_shortages(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
     locked = {order.id: order for order in queries.lock_orders({each[1] for each in holders}, with_lines=True)}
     excess = {key: level.reserved - level.on_hand for key, level in lock_stock_levels(keys).items()}
     leaving = _last_in(_youngest_holders(keys), locked, excess)
-    if leaving:
-        rerouting.withdraw(leaving, "sold_at_till", actor=WORKER, now=now)
+    at_pickup_point = [order for order, store_id in leaving if order.store_id == store_id]
+    if at_pickup_point:
+        rerouting.withdraw(at_pickup_point, "sold_at_till", actor=WORKER, now=now)
+    for order, store_id in leaving:
+        if order.store_id != store_id:  # it was to be sent from there; somebody else may have it, too
+            rerouting.replan(order, "sold_at_till", actor=WORKER, now=now)
     return ()
 
 
@@ -54,15 +58,15 @@ def _youngest_holders(keys: Iterable[Key]) -> list[tuple[Key, uuid.UUID, int]]:
 
 def _last_in(
     holders: Sequence[tuple[Key, uuid.UUID, int]], locked: Mapping[uuid.UUID, Order], excess: Mapping[Key, int]
-) -> list[Order]:
-    """The orders to withdraw, youngest first, until what is left fits on every shelf."""
+) -> list[tuple[Order, int]]:
+    """The orders that lose their goods, youngest first, until what is left fits on every shelf; with the store's id."""
     left, leaving = dict(excess), {}
     held: dict[uuid.UUID, dict[Key, int]] = {}
     for key, order_id, quantity in holders:
         held.setdefault(order_id, {})[key] = quantity
     for key, order_id, _ in holders:
         if left.get(key, 0) > 0 and order_id in locked and order_id not in leaving:
-            leaving[order_id] = locked[order_id]
+            leaving[order_id] = locked[order_id], key[0]
             for other, units in held[order_id].items():
                 left[other] = left.get(other, 0) - units
     return list(leaving.values())

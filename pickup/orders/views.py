@@ -91,8 +91,10 @@ _ORDER = OrderSchema()
 def place_order(body: dict[str, Any]) -> Response:
     """Place an order.
 
-    It goes to the nearest store that has the whole basket, costs what the shelf there says, and is paid; a worker then
-    reserves the goods. Without `Prefer` the answer comes before that, with the status `placed`.
+    It goes to the nearest store that has the whole basket, or can be sent what is missing, costs what the shelf there
+    says, and is paid; a worker then reserves the goods. Without `Prefer` the answer comes before that, with the status
+    `placed`. Where other stores send something, it is `in_transit` before it is `reserved`: see
+    [site to store](/docs#site-to-store).
 
     Send an `Idempotency-Key`, and the same one when you repeat the request: then however often the request is sent,
     there is one order, one charge, and one answer.
@@ -208,7 +210,8 @@ def choose(answer: dict[str, Any], order_id: str) -> dict[str, Any]:
     """Answer an offer for the customer.
 
     Where a store cannot keep its word, the order's `offer` says what there is instead: another store, the same one
-    later, or to cancel. The customer is asked by mail, too; the first answer counts.
+    later, or to cancel: see [when the store cannot keep its word](/docs#choices). The customer is asked by mail, too;
+    the first answer counts.
     """
     actor = Actor("shop", current_caller().name)
     return _change(order_id, lambda order, now: rerouting.choose(order, answer["choice"], actor=actor, now=now))
@@ -276,7 +279,8 @@ def _settled_answer(
     if opened.payment.status == "declined":
         response = problems.of(PaymentDeclined("The customer's bank declined the payment."))
     else:
-        response = jsonify(_ORDER.dump(present_order(opened.order, opened.payment)))
+        transfers = _transfers_of([opened.order])[opened.order.id]
+        response = jsonify(_ORDER.dump(present_order(opened.order, opened.payment, transfers=transfers)))
         response.status_code = 201
     idempotency.finish(attempt, response, now=utcnow())
     return response

@@ -18,11 +18,13 @@ BY_CODE = {
     "method_not_allowed": "Use one of the methods in the `Allow` header.",
     "not_acceptable": "Ask for `application/json`, or leave the `Accept` header out.",
     "out_of_stock": "`candidates` names every store that was looked at, with the reason against it. Offer fewer units, "
-    "another place, or other goods.",
+    "another place, or other goods; a store that is `at_capacity` has room again in its next hour.",
     "price_changed": "`quote` is what the basket costs now. Show it to the customer, and order again with its `total` "
     "as `expected_total` and a fresh `Idempotency-Key`.",
     "action_not_allowed": "Read the order again: its `allowed_actions` are what you may do. Often somebody else, the "
     "customer or the store, was faster.",
+    "transfer_over": "Open the page again: somebody has received these goods already, or the order was called off or "
+    "gets them from elsewhere.",
     "age_not_checked": "Ask for a document, and confirm that the customer is old enough.",
     "order_moved_on": "Open the order again: it shows what can be done with it now.",
     "staff_name_taken": "Take another name.",

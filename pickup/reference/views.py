@@ -10,6 +10,7 @@ from flask import current_app, render_template
 from pickup.config import Settings
 from pickup.core import refusals
 from pickup.core.api import document_of
+from pickup.core.openapi import Document, example_of
 from pickup.core.pages import Pages
 from pickup.core.problems import HTTP_CODES
 from pickup.orders.lifecycle import FINAL, INITIAL, STATUSES, TRANSITIONS
@@ -48,6 +49,10 @@ def show_reference() -> str:
         keep_hours=settings.idempotency_keep_hours,
         wait_max_seconds=WAIT_MAX_SECONDS,
         transitions=_transitions(),
+        examples={
+            name: snippets.as_json({name: example_of(schema, document["components"]["schemas"])})
+            for name, schema in _members_to_show(document).items()
+        },
         initial=INITIAL,
         final=[status for status in STATUSES if status in FINAL],
     )
@@ -73,6 +78,12 @@ def show_problems() -> str:
         for status, group in groupby(explained, key=lambda each: each.refusal.status)
     ]
     return render_template("reference/problems.html", groups=groups, document=document)
+
+
+def _members_to_show(document: Document) -> dict[str, Any]:
+    """The members of an order that most orders do not have, and its example therefore leaves empty."""
+    schemas = document["components"]["schemas"]
+    return {"transfers": {"type": "array", "items": schemas["Transfer"]}, "offer": schemas["Offer"]}
 
 
 def _transitions() -> list[dict[str, Any]]:

@@ -44,7 +44,8 @@ def list_stores(query: dict[str, Any]) -> dict[str, Any]:
 
     Say where by `near`, by `postcode` with `country`, or by `address`. The nearest store comes first; equal distances
     are ordered by `ref`. With `items`, each store also says whether all of the basket is on its shelf, and by when it
-    could be collected there. A store whose tills have long said nothing is trusted less: see `till_feed`.
+    could be collected there; what others would have to send, a quote for that store tells. A store whose tills have
+    long said nothing is trusted less: see `till_feed`.
     """
     near = query.get("near")
     stores = service.near_stores(

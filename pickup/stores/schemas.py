@@ -60,7 +60,7 @@ class StoreSettingsSchema(Schema):
         load_default=None,
         allow_none=True,
         maximum=HOURLY_CAPACITY_MAX,
-        metadata={"description": "orders an hour; null: no limit"},
+        metadata={"description": "orders it takes on for an hour of work, then it is `at_capacity`; null: no limit"},
     )
     hold_days = WholeNumber(
         load_default=None,
@@ -90,7 +90,8 @@ class PauseQuery(Schema):
     """How thoroughly a store is paused."""
 
     move_orders = fields.Boolean(
-        load_default=False, metadata={"description": "whether orders that are there go elsewhere", "example": False}
+        load_default=False,
+        metadata={"description": "whether the orders that nobody has begun to pick go elsewhere", "example": False},
     )
 
 

@@ -86,8 +86,9 @@ def pause_store(query: dict[str, Any], ref: str) -> Store:
     """Take no new orders at a store.
 
     From the next order on, other stores get them. Orders that the store has already go on; with `move_orders` those
-    that nobody has begun to pick are taken away, and their customers choose another store, to wait, or to cancel. A
-    store that is paused stays so since it was.
+    that nobody has begun to pick are taken away, and their customers choose another store, to wait, or to cancel: see
+    [when the store cannot keep its word](/docs#choices). What the store was to send elsewhere, others send. A store
+    that is paused stays so since it was.
     """
     return in_transaction(lambda: service.pause(ref, move_orders=query["move_orders"], now=utcnow()))
 
