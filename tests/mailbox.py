@@ -29,6 +29,8 @@ class Mailbox:
         """At whose address it closes the connection, each time."""
         self.hangs_up_after = 0
         """After so many mails it closes the connection once."""
+        self.keeps_and_hangs_up = 0
+        """After how many of the next mails it closes the connection, having kept the mail and not said so."""
         self.leaves_after = 0
         """After so many mails it is gone."""
         self.silent_seconds = 0.0
@@ -72,6 +74,9 @@ class Mailbox:
             self.refusals -= 1
             return "451 try again later"
         self.mails.append(message_from_bytes(envelope.content, policy=default))  # type: ignore[arg-type]
+        if self.keeps_and_hangs_up:
+            self.keeps_and_hangs_up -= 1
+            server.transport.abort()
         return "250 kept"
 
     def subjects(self) -> list[str]:

@@ -12,8 +12,6 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from email import message_from_bytes
-from email.policy import default
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -57,7 +55,9 @@ class Answer:
 class System:
     """The supervisor and all that it keeps alive."""
 
-    def __init__(self, home: Path, *, lease_seconds: int = LEASE_SECONDS) -> None:
+    def __init__(
+        self, home: Path, *, lease_seconds: int = LEASE_SECONDS, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.home = home
         self.port = _free_port()
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
@@ -66,6 +66,7 @@ class System:
             "PICKUP_HOME": str(home),
             "PICKUP_SEED": "none",
             "PICKUP_OUTBOX_LEASE_SECONDS": str(lease_seconds),
+            **(environment or {}),
         }
         self._log = home.parent / "run.log"
         self._supervisor: subprocess.Popen[bytes] | None = None
@@ -108,6 +109,20 @@ class System:
             text=True,
         )
 
+    @contextmanager
+    def one_more(self, module: str) -> Iterator[None]:
+        """One more process of ours, `python -m` MODULE, beside those that the supervisor keeps."""
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *module.split()], cwd=ROOT, env=self._environment, stdout=log, stderr=log
+            )
+        try:
+            yield
+            assert process.poll() is None, f"{module} has ended ({self._log})"
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS)
+
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One request, on a connection of its own."""
         request = urllib.request.Request(
@@ -147,18 +162,13 @@ class System:
     @property
     def database_url(self) -> str:
         """Its database, as psycopg names it."""
-        return self._settings.sqlalchemy_url.replace("+psycopg", "")
+        return self.settings.sqlalchemy_url.replace("+psycopg", "")
 
     @contextmanager
     def queue(self) -> Iterator[redis.Redis]:
         """Its Redis."""
-        with redis.Redis.from_url(self._settings.queue_url) as client:
+        with redis.Redis.from_url(self.settings.queue_url) as client:
             yield client
-
-    def mails(self) -> list[tuple[str, str]]:
-        """Recipient and subject of every mail that was caught."""
-        caught = [message_from_bytes(path.read_bytes(), policy=default) for path in (self.home / "mail").glob("*.eml")]
-        return [(str(mail["To"]), str(mail["Subject"])) for mail in caught]
 
     def log(self) -> str:
         """What all of it has said."""
@@ -185,7 +195,8 @@ class System:
         return False
 
     @property
-    def _settings(self) -> Settings:
+    def settings(self) -> Settings:
+        """What its processes were told, as far as this one has to know."""
         return replace(Settings.from_environment(), home=self.home, database_url=None, redis_url=None)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from pickup.config import Settings
 from pickup.core import outbox
 from pickup.core.clock import utcnow
-from pickup.core.db import BUSY_SQLSTATES, db, in_transaction, sqlstate, unit_of_work
+from pickup.core.db import BUSY_SQLSTATES, db, in_transaction, sqlstate, undo, unit_of_work
 from pickup.core.logging import log
 from pickup.core.metrics import TASKS
 from pickup.core.outbox import Task
@@ -49,7 +49,7 @@ def _together(name: str, task_ids: Sequence[int], work: Callable[[Sequence[int]]
         work(task_ids)
         return
     except Exception as error:
-        db.session.rollback()
+        undo()
         if len(task_ids) == 1 or _concerns_all(error):
             _postpone(name, _failed(task_ids, error))
             return
@@ -58,7 +58,7 @@ def _together(name: str, task_ids: Sequence[int], work: Callable[[Sequence[int]]
         try:
             work([task_id])
         except Exception as error:
-            db.session.rollback()
+            undo()
             _postpone(name, _failed([task_id], error))
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pickup.config import Settings
 from pickup.core import outbox
 from pickup.core.clock import utcnow
-from pickup.core.db import db, unit_of_work
+from pickup.core.db import undo, unit_of_work
 from pickup.core.logging import log
 from pickup.core.outbox import Leased
 from worker.app import app
@@ -140,7 +140,7 @@ def main() -> None:
                 rested |= {name: now + HANDLERS[name].pace_seconds for name in busy}
                 pause = PAUSE_MIN_SECONDS if busy else min(pause * 1.5, PAUSE_MAX_SECONDS)
             except (SQLAlchemyError, RedisError, redis.exceptions.ConnectionError) as error:
-                db.session.rollback()
+                undo()
                 log.warning("relay_fault", error=str(error)[:300])
                 pause = PAUSE_AFTER_FAULT_SECONDS
 

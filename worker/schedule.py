@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from pickup.core.clock import utcnow
-from pickup.core.db import db
+from pickup.core.db import undo
 from pickup.core.logging import log
 from pickup.inventory import checking
 from pickup.orders import sweeping
@@ -43,10 +43,10 @@ def run_job(job: Job) -> None:
         if done:
             log.info("scheduled", job=job.__name__, done=done)
     except SQLAlchemyError as error:
-        db.session.rollback()
+        undo()
         log.warning("schedule_fault", job=job.__name__, error=str(error)[:300])
     except Exception as error:
-        db.session.rollback()
+        undo()
         log.error("schedule_fault", job=job.__name__, exc_info=error)
 
 

@@ -6,7 +6,7 @@ Entry points (views, jobs, commands) commit, services never do: see `unit_of_wor
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar, cast
@@ -151,8 +151,14 @@ def unit_of_work() -> Iterator[None]:
         yield
         db.session.commit()
     except BaseException:
-        db.session.rollback()
+        undo()
         raise
+
+
+def undo() -> None:
+    """Roll back. A database that has died meanwhile has done so by itself: what was to be said is said all the same."""
+    with suppress(DBAPIError):
+        db.session.rollback()
 
 
 def in_transaction(work: Callable[[], Result]) -> Result:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from pickup.core.db import BUSY_SQLSTATES, db, sqlstate
+from pickup.core.db import BUSY_SQLSTATES, sqlstate, undo
 from pickup.core.errors import DomainError, FieldError, InvalidFields, Unavailable
 from pickup.core.logging import log, request_id
 
@@ -66,7 +66,7 @@ def problem(
 
 def from_domain_error(error: DomainError) -> Response:
     """The answer to a refusal of a feature; whatever it had begun is undone."""
-    db.session.rollback()
+    undo()
     return of(error)
 
 
@@ -90,7 +90,7 @@ def of(error: DomainError) -> Response:
 
 def from_http_exception(error: HTTPException) -> Response:
     """The answer to what HTTP, the router or a schema refuses. Headers stay: a 405 keeps its `Allow`."""
-    db.session.rollback()
+    undo()
     status = error.code or 500
     messages = getattr(error, "data", {}).get("messages") if hasattr(error, "data") else None
     if status == HTTPStatus.UNPROCESSABLE_ENTITY and isinstance(messages, dict):
@@ -126,7 +126,7 @@ def _printable(name: object) -> str:
 
 def from_database_error(error: DBAPIError) -> Response:
     """A database that is down or busy is the caller's cue to try again; anything else is our fault."""
-    db.session.rollback()
+    undo()
     state = sqlstate(error)
     lost = error.connection_invalidated or isinstance(error, InterfaceError)
     if state in BUSY_SQLSTATES or lost or (isinstance(error, OperationalError) and state is None):
@@ -137,7 +137,7 @@ def from_database_error(error: DBAPIError) -> Response:
 
 def from_fault(error: Exception) -> Response:
     """A fault of ours: the log has the trace, the caller has the request id."""
-    db.session.rollback()
+    undo()
     log.error("fault", path=request.path, method=request.method, exc_info=error)
     return problem(
         500,

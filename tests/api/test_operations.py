@@ -1,11 +1,18 @@
 """What an operator asks: does it live, can it work, what does it count, what does the log say."""
 
+import uuid
+
+import psycopg
 import pytest
 import redis
 import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from sqlalchemy import text
 
+from pickup.core.db import db
+from pickup.orders import queries
+from pickup.orders.errors import OrderNotFound
 from tests.api_client import ApiClient
 from tests.world import World
 
@@ -38,6 +45,19 @@ def test_orders_are_taken_while_the_queue_is_down(world: World, shop: ApiClient,
     world.work()
 
     assert world.order(answer.json["id"]).status == "reserved"
+
+
+def test_a_refusal_stays_one_where_the_database_dies_before_it_is_said(database, shop, services, monkeypatch):
+    def find_nothing_and_lose_the_database(*_, **__):
+        (session,) = db.session.execute(text("SELECT pg_backend_pid()")).one()
+        with psycopg.connect(services.sqlalchemy_url.replace("+psycopg", ""), autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [session])
+        raise OrderNotFound("There is no order of this id.")
+
+    monkeypatch.setattr(queries, "get_order", find_nothing_and_lose_the_database)
+
+    assert shop.get(f"/v1/orders/{uuid.uuid4()}").status_code == 404
+    assert shop.get("/v1/orders").status_code == 200, "and the next request has a connection of its own"
 
 
 def test_metrics_count_requests_and_look_at_the_tables(world: World, shop: ApiClient, database):

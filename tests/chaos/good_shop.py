@@ -1,4 +1,7 @@
-"""A shop that does its part: an order it got no answer to, it sends again, under the same idempotency key."""
+"""A shop that does its part: an order it got no answer to, it sends again, under the same idempotency key.
+
+Its customers have lives of their own, told by the order's number: see `LIVES`.
+"""
 
 import threading
 import uuid
@@ -13,6 +16,9 @@ WORTH_A_REPETITION = frozenset({0, 503})
 PATIENCE_SECONDS = 120.0
 STORES = 3
 SKUS = 8
+# What becomes of an order: called off as soon as it is placed; sent for, because no shelf has it whole; not all of it
+# found, and collected in part, or in another store; or nothing special.
+LIVES = ("called off", "sent for", "found in part", "found elsewhere", "plain", "plain")
 
 
 @dataclass
@@ -23,6 +29,12 @@ class Basket:
     body: dict[str, Any]
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
     answer: Answer | None = None
+    calling_off: Answer | None = None
+
+    @property
+    def life(self) -> str:
+        """One of `LIVES`."""
+        return life_of(self.number)
 
     @property
     def email(self) -> str:
@@ -46,16 +58,15 @@ class GoodShop:
         """By status, every answer that any request got; 0 for none."""
         self.faults: list[BaseException] = []
 
-    def send(self, count: int) -> list[Basket]:
-        """Send so many baskets more, now."""
-        first = len(self.baskets)
-        new = [Basket(number, basket_body(number)) for number in range(first, first + count)]
-        self.baskets += new
-        for basket in new:
-            thread = threading.Thread(target=self._send, args=(basket,), name=f"basket {basket.number}")
-            self._threads.append(thread)
-            thread.start()
-        return new
+    def send(self) -> Basket:
+        """Send one basket more, now."""
+        number = len(self.baskets)
+        basket = Basket(number, basket_body(number))
+        self.baskets.append(basket)
+        thread = threading.Thread(target=self._send, args=(basket,), name=f"basket {number}")
+        self._threads.append(thread)
+        thread.start()
+        return basket
 
     def wait(self) -> None:
         """Until every basket has its answer."""
@@ -87,6 +98,8 @@ class GoodShop:
     def _send(self, basket: Basket) -> None:
         try:
             basket.answer = self.order(basket)
+            if basket.life == "called off":
+                basket.calling_off = self.cancel(basket)
         except BaseException as fault:
             self.faults.append(fault)
 
@@ -106,12 +119,33 @@ class GoodShop:
         return self._system.call(method, path, body, {"Authorization": f"Bearer {self._key}"} | (headers or {}))
 
 
+def life_of(number: int) -> str:
+    """What becomes of the order of that number."""
+    return LIVES[number % len(LIVES)]
+
+
 def basket_body(number: int) -> dict[str, Any]:
-    """Three products, in another order each time, for a customer of one's own."""
-    skus = [f"P{(number + step) % SKUS}" for step in (0, 3, 1)]
+    """What a customer of one's own wants, near one of the stores."""
     return {
         "customer": {"name": f"Customer {number}", "email": f"customer{number}@example.com"},
-        "items": [{"sku": sku, "quantity": 1 + number % 2} for sku in skus],
+        "items": [{"sku": sku, "quantity": quantity} for sku, quantity in wanted(number).items()],
         "pickup": {"near": {"lat": 36.37, "lon": -94.2 + number % STORES / 10}},
         "payment": {"method": "sandbox", "token": "tok_ok"},
+        **({"if_short": "move"} if life_of(number) == "found elsewhere" else {}),
     }
+
+
+def wanted(number: int) -> dict[str, int]:
+    """Units by SKU: three products in another order each time, and what the order's life needs besides."""
+    plenty = {f"P{(number + step) % SKUS}": 1 + number % 2 for step in (0, 3, 1)}
+    match life_of(number):
+        case "sent for":
+            return plenty | {"ONLY-S0": 1, "ONLY-S1": 2}
+        case "found in part" | "found elsewhere":
+            return plenty | {rare(number): 2}
+    return plenty
+
+
+def rare(number: int) -> str:
+    """The product that is not all found. Each order has its own, for where one is not found all are missed."""
+    return f"RARE-{number}"
