@@ -55,7 +55,7 @@ def no_money_is_left_to_give_back():
     return not db.session.scalar(held.where(Order.status == "cancelled", Payment.status != "voided"))
 
 
-@pytest.mark.timeout(120 + 30 * ROUNDS)
+@pytest.mark.timeout(240 + 30 * ROUNDS)
 def test_of_ten_units_two_hundred_shoppers_get_ten(world, shop, tmp_path):
     store = world.store("1")
     products = [world.product(f"LAST-{number}") for number in range(ROUNDS)]

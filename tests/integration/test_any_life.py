@@ -14,7 +14,7 @@ from pickup.subscriptions import SUBSCRIPTIONS
 from tests.integration.life import AnyLife
 
 EXAMPLES = int(os.environ.get("ANY_LIFE_EXAMPLES", "0"))
-FEW, STEPS = 8, 40
+FEW, STEPS = 4, 30
 
 LIVES = settings(
     max_examples=EXAMPLES or FEW,
@@ -34,7 +34,7 @@ def nobody_writes_mails(monkeypatch):
         monkeypatch.setitem(SUBSCRIPTIONS, event, tuple(name for name in handlers if name != "notify_customer"))
 
 
-@pytest.mark.timeout(120 + 5 * EXAMPLES)
+@pytest.mark.timeout(240 + 5 * EXAMPLES)
 def test_in_any_life_the_books_the_promises_and_the_money_agree(world):
     taken: Counter[str] = Counter()
 
