@@ -1,5 +1,6 @@
 """Everything that `make run` starts, in a home of its own; and its processes, to be killed one by one."""
 
+import http.client
 import json
 import os
 import signal
@@ -131,17 +132,13 @@ class System:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", **(headers or {})},
         )
-        try:
-            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:
-                return Answer(response.status, response.read())
-        except urllib.error.HTTPError as refusal:
-            with suppress(OSError):
+        # http.client has a dozen names for a connection that broke off, be it in the midst of a refusal.
+        with suppress(OSError, http.client.HTTPException):
+            try:
+                with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:
+                    return Answer(response.status, response.read())
+            except urllib.error.HTTPError as refusal:
                 return Answer(refusal.code, refusal.read())
-        except OSError:
-            pass
-        except Exception as fault:  # http.client has a dozen names for a connection that broke off
-            if not type(fault).__module__.startswith("http"):
-                raise
         return Answer(0)
 
     def connected(self) -> psycopg.Connection:

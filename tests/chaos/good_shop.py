@@ -72,7 +72,8 @@ class GoodShop:
         """Until every basket has its answer."""
         for thread in self._threads:
             thread.join()
-        assert self.faults == []
+        if self.faults:
+            raise self.faults[0]
 
     def order(self, basket: Basket) -> Answer:
         """Send a basket until the answer is final."""
