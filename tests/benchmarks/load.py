@@ -183,6 +183,8 @@ class _Run:
     def _again(self, connection: _Connection) -> None:
         """The server had closed a connection that was idle: the same request, with the same key, on another one."""
         self._drop(connection)
+        while self._idle:  # those that have been idle as long will be closed, too
+            self._drop(self._idle.pop())
         number = connection.number
         self._sent_again[number] += 1
         if self._sent_again[number] > SENT_AGAIN_MAX:
