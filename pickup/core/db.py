@@ -111,6 +111,7 @@ def _ask_if_long_unused(connection: Any, record: Any, _: Any) -> None:
     used_at = record.info.get("used_at")
     if used_at is None or time.monotonic() - used_at < PING_AFTER_SECONDS:
         return
+    record.info["used_at"] = time.monotonic()  # a new connection is not asked: the pool gives up at the second fault
     try:
         connection.execute("SELECT 1")
         connection.rollback()
