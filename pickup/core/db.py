@@ -45,8 +45,7 @@ BUSY_SQLSTATES = RETRYABLE_SQLSTATES | {"55P03", "57014", "53300", "57P01", "57P
 ATTEMPTS_MAX = 3
 # A process that hangs in the midst of a transaction must not hold its locks for ever.
 IDLE_IN_TRANSACTION_SECONDS = 60
-
-
+# A connection that was in use this short a time ago is taken to work still.
 PING_AFTER_SECONDS = 2.0
 
 
@@ -94,6 +93,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         },
     }
     db.init_app(app)
+    app.teardown_appcontext(lambda _: undo())  # first: what is only put away afterwards cannot cost an answer any more
     with app.app_context():
         event.listen(db.engine, "checkin", _remember_use)
         event.listen(db.engine, "checkout", _ask_if_long_unused)
@@ -111,7 +111,6 @@ def _ask_if_long_unused(connection: Any, record: Any, _: Any) -> None:
     used_at = record.info.get("used_at")
     if used_at is None or time.monotonic() - used_at < PING_AFTER_SECONDS:
         return
-    record.info["used_at"] = time.monotonic()  # a new connection is not asked: the pool gives up at the second fault
     try:
         connection.execute("SELECT 1")
         connection.rollback()

@@ -1,6 +1,7 @@
 """What an operator asks: does it live, can it work, what does it count, what does the log say."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -11,8 +12,8 @@ from redis.retry import Retry
 from sqlalchemy import text
 
 from pickup.core.db import db
-from pickup.orders import queries
-from pickup.orders.errors import OrderNotFound
+from pickup.orders import checkout, queries
+from pickup.orders.errors import OrderNotFound, OutOfStock
 from tests.api_client import ApiClient
 from tests.world import World
 
@@ -47,17 +48,59 @@ def test_orders_are_taken_while_the_queue_is_down(world: World, shop: ApiClient,
     assert world.order(answer.json["id"]).status == "reserved"
 
 
-def test_a_refusal_stays_one_where_the_database_dies_before_it_is_said(database, shop, services, monkeypatch):
-    def find_nothing_and_lose_the_database(*_, **__):
+@pytest.fixture
+def lose_the_database(services):
+    """The connection of the present transaction dies, as all do when the server is killed."""
+
+    def lose():
         (session,) = db.session.execute(text("SELECT pg_backend_pid()")).one()
         with psycopg.connect(services.sqlalchemy_url.replace("+psycopg", ""), autocommit=True) as other:
             other.execute("SELECT pg_terminate_backend(%s, 5000)", [session])
+
+    return lose
+
+
+def test_a_refusal_stays_one_where_the_database_dies_before_it_is_said(database, shop, lose_the_database, monkeypatch):
+    def find_nothing(*_, **__):
+        lose_the_database()
         raise OrderNotFound("There is no order of this id.")
 
-    monkeypatch.setattr(queries, "get_order", find_nothing_and_lose_the_database)
+    monkeypatch.setattr(queries, "get_order", find_nothing)
 
     assert shop.get(f"/v1/orders/{uuid.uuid4()}").status_code == 404
     assert shop.get("/v1/orders").status_code == 200, "and the next request has a connection of its own"
+
+
+def test_an_order_that_is_refused_while_the_database_dies_is_looked_up_all_the_same(
+    world: World, shop: ApiClient, lose_the_database, monkeypatch
+):
+    """After a refusal the key is looked up, in the same session: whether there was an answer before."""
+
+    def find_nothing(*_, **__):
+        lose_the_database()
+        raise OutOfStock("No store in reach has the whole basket and is open for it.")
+
+    world.store("1")
+    world.product("A")
+    monkeypatch.setattr(checkout, "quote", find_nothing)
+
+    answer = shop.order(world.order_body({"A": 1}))
+
+    assert (answer.status_code, answer.json["code"]) == (409, "out_of_stock")
+
+
+def test_an_answer_stays_one_where_the_database_dies_before_the_request_is_put_away(
+    database, shop: ApiClient, lose_the_database
+):
+    app = database.app_context().app
+    app.after_request_funcs.setdefault(None, []).append(lambda answer: lose_the_database() or answer)
+    try:
+        with ThreadPoolExecutor(1) as elsewhere:  # where no context of the test's is around the request's own
+            answer = elsewhere.submit(shop.get, "/v1/orders").result()
+    finally:
+        app.after_request_funcs[None].pop()
+
+    assert answer.status_code == 200
 
 
 def test_metrics_count_requests_and_look_at_the_tables(world: World, shop: ApiClient, database):

@@ -62,6 +62,7 @@ BREACHES = """() => {
 
 def assert_accessible(page: Page) -> None:
     """Whatever is shown can be named, read, touched, and fits; in the light and in the dark."""
+    page.wait_for_load_state()  # a click returns when the next page begins to come
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         breaches = page.evaluate(BREACHES)

@@ -92,6 +92,10 @@ def strike_while_orders_flow(blow: Blow, system, shop, mailbox):
         shop.send()
 
 
+def errors_of(system):
+    return "\n".join(line for line in system.log().splitlines() if '"level": "error"' in line)
+
+
 def mails_to(mailbox, basket):
     return [str(mail["Subject"]) for mail in list(mailbox.mails) if mail["To"] == basket.email]
 
@@ -102,7 +106,7 @@ def test_every_process_may_be_killed_at_any_point(system, shop, staff, mailbox):
     shop.wait()
 
     assert {basket.answer.status for basket in shop.baskets} == {201}
-    assert shop.answers.keys() <= {0, 200, 201, 409, 503}, "and no answer was a fault of ours"
+    assert shop.answers.keys() <= {0, 200, 201, 409, 503}, f"and no answer was a fault of ours: {errors_of(system)}"
     assert {basket.calling_off.json["status"] for basket in called_off(shop)} == {"cancelled"}
 
 
