@@ -1,7 +1,8 @@
 """Who does something when something happens: per event the handlers that get a task in the outbox.
 
-What a handler does, and on which queue, stands in `worker/handlers.py`. `order.withdrawn`, `stock.short` and
-`store.closed` are ours alone; the other events are those that webhooks may carry.
+What a handler does, and on which queue, stands in `worker/handlers.py`. `order.withdrawn`, `order.returned`,
+`payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short` and `store.closed` are ours alone; the other
+events are those that webhooks may carry.
 """
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
@@ -13,6 +14,10 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "order.collected": ("settle_payment", "notify_customer"),
     "order.cancelled": ("settle_payment", "notify_customer"),
     "order.expired": ("settle_payment", "notify_customer"),
+    "order.returned": ("settle_payment",),
+    "payment.heard_of": ("ask_gateway",),
+    "payment.unsettled": ("settle_payment",),
+    "payment.lapsing": ("settle_payment",),
     "payment.captured": (),
     "payment.refunded": (),
     "price.changed": (),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pickup.core.outbox import Task
-from pickup.orders import announcing, closing, reserving, settling, shortages
+from pickup.orders import announcing, closing, confirming, reserving, settling, shortages
 
 Effect = Callable[[Sequence[Task], datetime], Sequence[Task]]
 
@@ -48,6 +48,7 @@ HANDLERS: dict[str, Batch | Remote] = {
     "reserve_stock": Batch("reservations", (reserving.reserve_stock, reserving.route_on)),
     "cover_shortages": Batch("reservations", (shortages.cover_shortages,)),
     "clear_store": Batch("reservations", (closing.clear_store,), size=1),
+    "ask_gateway": Remote("payments", confirming.prepare, confirming.performing, confirming.record),
     "settle_payment": Remote("payments", settling.prepare, settling.performing, settling.record),
     "notify_customer": Remote(
         "notifications", announcing.prepare, announcing.performing, announcing.record, pace_seconds=0.5

@@ -17,12 +17,12 @@ from pickup.core.db import BUSY_SQLSTATES, db, in_transaction, sqlstate, undo, u
 from pickup.core.logging import log
 from pickup.core.metrics import TASKS
 from pickup.core.outbox import Task
-from pickup.payments.errors import GatewayUnreachable
+from pickup.payments.gateway import GatewayRefused, GatewayUnreachable
 from worker.app import app
 from worker.handlers import HANDLERS, Batch, Effect, Remote
 
 # The world outside is down now and then; everything else wants a stack trace.
-EXPECTED_FAULTS = (OSError, DBAPIError, GatewayUnreachable)
+EXPECTED_FAULTS = (OSError, DBAPIError, GatewayUnreachable, GatewayRefused)
 # So long at most an answer waits for those after it before it is written down. Those of somebody quick are all one
 # transaction; those of a slow gateway are not held up, nor to be asked for again after a crash, to save a few commits.
 RECORD_AFTER_SECONDS = 1.0

@@ -53,6 +53,8 @@ class Task:
     at: datetime
     data: Mapping[str, Any]
     request_id: str
+    attempts: int
+    """How often it has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,7 @@ def claim(task_ids: Iterable[int]) -> list[Task]:
             Event.at,
             Event.data,
             OutboxTask.request_id,
+            OutboxTask.attempts,
         )
         .join(Event, Event.id == OutboxTask.event_id)
         .where(OutboxTask.id == any_(_bigints(task_ids)), OutboxTask.dead_at.is_(None))

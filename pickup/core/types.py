@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -91,3 +92,13 @@ def new_id() -> uuid.UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return uuid.UUID(int=value)
+
+
+def first_id_at(at: datetime) -> uuid.UUID:
+    """The least of the ids that `new_id` makes at an instant, or later: ids are in the order of time."""
+    return uuid.UUID(int=(int(at.timestamp() * 1000) << 80) | 0x7 << 76 | 0x2 << 62)
+
+
+def time_of_id(made: uuid.UUID) -> datetime:
+    """When `new_id` made an id, to the millisecond."""
+    return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)

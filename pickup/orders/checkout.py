@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Integer, Text, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, DateTime, Integer, Text, Uuid, bindparam, text
 from sqlalchemy.orm.attributes import set_committed_value
 
 from pickup.core import idempotency
@@ -25,18 +25,21 @@ from pickup.orders import queries
 from pickup.orders.basket import Item, PricedLine
 from pickup.orders.errors import PriceChanged
 from pickup.orders.finding import Pickup
-from pickup.orders.lifecycle import INITIAL, IfShort
+from pickup.orders.lifecycle import FINAL, INITIAL, IfShort
 from pickup.orders.models import Order, OrderLine
 from pickup.orders.pickup_code import new_code
 from pickup.orders.presenting import present_quote
 from pickup.orders.quoting import Quote, quote
 from pickup.orders.transitions import advance
+from pickup.payments import queries as payment_queries
+from pickup.payments import recording
 from pickup.payments import service as payments
-from pickup.payments.gateway import Outcome
+from pickup.payments.gateway import ChargeView
 from pickup.payments.models import Payment
 
 GATEWAY = Actor("gateway")
 PAGE_TOKEN_BYTES = 24
+HOLD_LAPSED = "hold_lapsed"
 
 # What an order is made with; everything else begins as its column says.
 _COLUMNS = (
@@ -95,8 +98,10 @@ _PLACE = text(f"""
 
 # The status is read under the order's lock; nobody else ever locks both an order and its payment.
 _LOCKED = "WITH locked AS (SELECT status FROM orders WHERE id = :order_id FOR UPDATE),"
-_STATUS_AND_NEWS = "SELECT status, EXISTS (SELECT FROM changed) FROM locked"
-_SETTLE = text(_LOCKED + payments.RECORDING + _STATUS_AND_NEWS).bindparams(*payments.RECORDING_PARAMETERS)
+_NEWS = "SELECT locked.status, changed.captured, changed.refunded FROM locked LEFT JOIN changed ON true"
+_SETTLE = text(_LOCKED + recording.RECORDING + _NEWS).bindparams(
+    *recording.RECORDING_PARAMETERS, bindparam("order_id", type_=Uuid())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,7 @@ def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, 
     offer = quote(wanted.items, wanted.pickup, now=now)
     if wanted.expected_total is not None and wanted.expected_total != offer.total:
         raise PriceChanged("The basket has another total now; nothing was ordered.", quote=present_quote(offer))
+    payments.check_amount(wanted.payment_method, offer.total)
     order_id = new_id()
     payment = payments.intend(order_id, wanted.payment_method, wanted.payment_token, offer.total, now=now)
     columns = _columns(order_id, attempt.client_id, wanted, offer, now)
@@ -165,34 +171,45 @@ def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, 
 
 def reopen(order_id: uuid.UUID) -> OpenedOrder:
     """An order that was written before, read again."""
-    return OpenedOrder(queries.get_order(order_id), payments.payment_of(order_id))
+    return OpenedOrder(queries.get_order(order_id), payment_queries.payment_of(order_id))
 
 
-def ask_gateway(payment: Payment) -> Outcome | None:
+def ask_gateway(payment: Payment) -> ChargeView | None:
     """Ask the gateway to hold the money. Outside of any transaction: nothing is locked meanwhile.
 
     Returns:
-        The outcome, or None where there is none to put into effect: it is known already, or nobody can tell yet and
-        the sweeper is going to ask again.
+        Its view, or None where there is none to put into effect: it is known already, or nobody can tell yet and the
+        sweeper is going to ask again.
     """
     return payments.authorise(payment) if payment.status == "pending" else None
 
 
-def settle_order(opened: OpenedOrder, outcome: Outcome | None, *, now: datetime) -> bool:
-    """Put the gateway's answer into effect, once; False where that had happened already, or there is none."""
-    if outcome is None:
+def settle_order(opened: OpenedOrder, view: ChargeView | None, *, now: datetime) -> bool:
+    """Put the gateway's word into effect, once; False where it is no news, or there is none."""
+    if view is None:
         return False
-    order = opened.order
-    status, is_news = run(_SETTLE, payments.recording(order.id, outcome, now=now)).one()
-    set_committed_value(order, "status", status)
-    if not is_news:
+    order, payment = opened.order, opened.payment
+    settled = run(_SETTLE, recording.recording(payment.id, view, now=now) | {"order_id": order.id}).one()
+    set_committed_value(order, "status", settled.status)
+    if settled.captured is None:
         return False
-    set_committed_value(opened.payment, "status", outcome.status)
-    if order.status == INITIAL and outcome.status == "authorised":
-        advance([order], "pay", actor=GATEWAY, now=now)
-    elif order.status == INITIAL and outcome.status == "declined":
-        advance([order], "cancel", actor=GATEWAY, now=now, reason="payment_failed", note=outcome.detail or None)
+    recording.tell(order.id, captured=settled.captured, refunded=settled.refunded, now=now)
+    for name, value in recording.shown_of(view).items():
+        set_committed_value(payment, name, value)
+    _follow(order, payment, now)
     return True
+
+
+def _follow(order: Order, payment: Payment, now: datetime) -> None:
+    """What news of its payment mean to an order."""
+    if order.status == INITIAL and payment.status in ("authorised", "captured"):
+        advance([order], "pay", actor=GATEWAY, now=now)
+    elif order.status == INITIAL and payment.status in ("declined", "voided"):
+        advance([order], "cancel", actor=GATEWAY, now=now, reason="payment_failed", note=payment.detail)
+    elif order.status in FINAL:
+        payments.unsettle(order.id, now=now)  # it came too late, or was not ours: what is due is due
+    elif payment.status == "voided":
+        payments.put_before_manager(payment.id, HOLD_LAPSED, now=now)
 
 
 def _columns(order_id: uuid.UUID, client_id: int, wanted: NewOrder, offer: Quote, now: datetime) -> dict[str, Any]:
@@ -246,6 +263,7 @@ def _as_written(columns: dict[str, Any], offer: Quote) -> Order:
             product_id=line.product.id,
             quantity=line.quantity,
             short=0,
+            returned=0,
             unit_amount=line.unit_price.amount,
             price_version=line.price_version,
         )

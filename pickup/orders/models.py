@@ -56,6 +56,7 @@ class Order(Base):
     offer_until: Mapped[datetime | None]
 
     total_amount: Mapped[BigInt] = mapped_column(doc="minor units")
+    returned_amount: Mapped[BigInt] = mapped_column(server_default="0", doc="of them, for goods that came back")
     currency: Mapped[str]
 
     pickup_code: Mapped[str]
@@ -92,6 +93,7 @@ class Order(Base):
         CheckConstraint(text(f"reason IN {REASONS}"), name="reason"),
         CheckConstraint("(reason IS NOT NULL) = (status = 'cancelled')", name="reason_when_cancelled"),
         CheckConstraint("total_amount >= 0", name="total_amount"),
+        CheckConstraint("returned_amount BETWEEN 0 AND total_amount", name="returned_amount"),
     )
 
 
@@ -105,6 +107,7 @@ class OrderLine(Base):
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
     quantity: Mapped[int]
     short: Mapped[int] = mapped_column(server_default="0", doc="units of them that could not be found")
+    returned: Mapped[int] = mapped_column(server_default="0", doc="units of them that came back")
     unit_amount: Mapped[BigInt] = mapped_column(doc="minor units")
     price_version: Mapped[BigInt] = mapped_column(doc="the row of the price ledger it was taken from")
 
@@ -113,6 +116,7 @@ class OrderLine(Base):
     __table_args__ = (
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("short BETWEEN 0 AND quantity", name="short"),
+        CheckConstraint("returned BETWEEN 0 AND quantity - short", name="returned"),
     )
 
 
@@ -132,6 +136,37 @@ class OrderHistory(Base):
     note: Mapped[str | None]
 
     __table_args__ = (Index(None, "order_id", "id"),)
+
+
+class Return(Base):
+    """Goods of an order that came back, after it was collected. Rows are added, never changed."""
+
+    __tablename__ = "returns"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orders.id"), index=True)
+    at: Mapped[datetime]
+    actor_kind: Mapped[str]
+    actor_name: Mapped[str]
+    reason: Mapped[str | None]
+    is_restocked: Mapped[bool] = mapped_column(doc="whether the goods are on the shelf again")
+    amount: Mapped[BigInt] = mapped_column(doc="minor units to give back")
+
+    lines: Mapped[list["ReturnLine"]] = relationship(order_by="ReturnLine.product_id", lazy="raise")
+
+    __table_args__ = (CheckConstraint("amount >= 0", name="amount"),)
+
+
+class ReturnLine(Base):
+    """So many of one product came back."""
+
+    __tablename__ = "return_lines"
+
+    return_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("returns.id"), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    quantity: Mapped[int]
+
+    __table_args__ = (CheckConstraint("quantity > 0", name="quantity"),)
 
 
 class CapacityHour(Base):

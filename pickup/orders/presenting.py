@@ -51,11 +51,7 @@ def present_order(
         },
         "lines": [_present_line(line, order.currency) for line in order.lines],
         "total": Money(order.total_amount, order.currency),
-        "payment": {
-            "method": payment.method,
-            "status": payment.status,
-            "amount": Money(payment.amount, payment.currency),
-        },
+        "payment": _present_payment(payment),
         "pickup": {
             "code": order.pickup_code,
             "url": page_url(order),
@@ -115,9 +111,21 @@ def _present_line(line: OrderLine, currency: str) -> dict[str, Any]:
         "name": line.product.name,
         "quantity": line.quantity,
         "short": line.short,
+        "returned": line.returned,
         "unit_price": unit_price,
         "price_version": line.price_version,
         "total": unit_price * (line.quantity - line.short),
+    }
+
+
+def _present_payment(payment: Payment) -> dict[str, Any]:
+    return {
+        "method": payment.method,
+        "status": payment.status,
+        "amount": Money(payment.amount, payment.currency),
+        "captured": Money(payment.captured or 0, payment.currency),
+        "refunded": Money(payment.refunded or 0, payment.currency),
+        "action": payment.action if payment.status == "requires_action" else None,
     }
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, Integer, Select, Uuid, any_, bindparam, func, select, text
 from sqlalchemy.orm import joinedload, selectinload
@@ -12,6 +12,15 @@ from pickup.inventory.models import Transfer
 from pickup.orders.errors import OrderNotFound
 from pickup.orders.lifecycle import NOT_BEGUN, OPEN_AT_STORE
 from pickup.orders.models import Order, OrderLine
+
+
+class Standing(NamedTuple):
+    """What the money has to know of an order. Minor units."""
+
+    status: str
+    total: int
+    returned: int
+
 
 WITH_ALL = (
     selectinload(Order.lines).joinedload(OrderLine.product),
@@ -139,11 +148,11 @@ def status_of(order_id: uuid.UUID) -> str:
     return status
 
 
-def statuses_and_totals_of(order_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, tuple[str, int]]:
-    """The status of each, and what it costs in minor units, fresh from the database."""
-    columns = select(Order.id, Order.status, Order.total_amount)
+def standings_of(order_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Standing]:
+    """How each stands, fresh from the database."""
+    columns = select(Order.id, Order.status, Order.total_amount, Order.returned_amount)
     rows = db.session.execute(columns.where(Order.id == any_(_uuids(order_ids))))
-    return {row.id: (row.status, row.total_amount) for row in rows}
+    return {row.id: Standing(row.status, row.total_amount, row.returned_amount) for row in rows}
 
 
 def _uuids(ids: Iterable[uuid.UUID]) -> Any:

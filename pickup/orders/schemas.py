@@ -1,34 +1,16 @@
-"""Wire shapes of orders and quotes."""
+"""Wire shapes of orders and quotes: what an answer shows."""
 
-from typing import Any, get_args
+from typing import get_args
 
-import marshmallow as ma
 from marshmallow import fields, validate
 
-from pickup.core.csv_columns import KEY_MAX_CHARACTERS
-from pickup.core.schemas import (
-    EmailAddress,
-    Instant,
-    MoneySchema,
-    PageQuery,
-    Phone,
-    Real,
-    Schema,
-    Text,
-    WholeNumber,
-    page_of,
-)
+from pickup.core.schemas import Instant, MoneySchema, Schema, page_of
 from pickup.core.types import ActorKind
 from pickup.inventory.models import TRANSFER_STATUSES
-from pickup.orders.basket import QUANTITY_MAX
-from pickup.orders.lifecycle import IF_SHORT, REASONS, STATUSES, TRANSITIONS
+from pickup.orders.lifecycle import REASONS, STATUSES, TRANSITIONS
+from pickup.orders.request_schemas import CHOICES, ItemSchema
 from pickup.orders.routing import Verdict
 from pickup.payments.models import PAYMENT_STATUSES
-
-ITEMS_MAX = 1000
-PICKUP_WAYS = ("near", "postcode", "address", "store_ref")
-LOCALES = ("en", "es", "zh")
-CHOICES = ("move", "wait", "cancel")
 
 READY_BY = {"description": "the promise: it can be collected from then on", "example": "2026-03-02T16:00:00Z"}
 HOLD_UNTIL = {"description": "the goods are kept until then", "example": "2026-03-10T03:00:00Z"}
@@ -38,113 +20,6 @@ OPTIONS = [
     {"choice": "wait", "store_ref": "101", "ready_by": "2026-03-03T16:00:00Z"},
     {"choice": "cancel", "store_ref": None, "ready_by": None},
 ]
-
-
-class ItemSchema(Schema):
-    """So many of one product."""
-
-    sku = Text(required=True, max_length=KEY_MAX_CHARACTERS, metadata={"example": "1001"})
-    quantity = WholeNumber(required=True, minimum=1, maximum=QUANTITY_MAX, metadata={"example": 2})
-
-
-class PointSchema(Schema):
-    """A point on WGS-84."""
-
-    lat = Real(required=True, minimum=-90, maximum=90, metadata={"description": "degrees", "example": 36.37})
-    lon = Real(required=True, minimum=-180, maximum=180, metadata={"description": "degrees", "example": -94.21})
-
-
-class PersonSchema(Schema):
-    """Who collects."""
-
-    name = Text(required=True, metadata={"example": "Grace Example"})
-    email = EmailAddress(metadata={"description": "gets the messages, too", "example": "grace@example.com"})
-    phone = Phone()
-
-
-class CustomerSchema(Schema):
-    """Who orders."""
-
-    name = Text(required=True, metadata={"example": "Ada Example"})
-    email = EmailAddress(required=True, metadata={"description": "gets the messages", "example": "ada@example.com"})
-    phone = Phone(metadata={"example": "+1 479 555 0100"})
-    locale = fields.String(
-        load_default="en", validate=validate.OneOf(LOCALES), metadata={"description": "language of the messages"}
-    )
-
-
-class WhereSchema(Schema):
-    """Where to collect: exactly one of `near`, `postcode` with `country`, `address`, `store_ref`."""
-
-    near = fields.Nested(
-        PointSchema, metadata={"description": "the nearest store to a point", "example": {"lat": 36.37, "lon": -94.21}}
-    )
-    postcode = Text(max_length=16, metadata={"description": "the nearest store to a postcode, such as 72712"})
-    country = Text(max_length=2, metadata={"description": "ISO 3166, such as US; goes with `postcode`"})
-    address = Text(max_length=300, metadata={"description": "the nearest store to an address"})
-    store_ref = Text(max_length=KEY_MAX_CHARACTERS, metadata={"description": "this store and no other"})
-
-    @ma.validates_schema
-    def check_one_way(self, data: dict[str, Any], **_: Any) -> None:
-        """Two answers to "where" would make one of them a lie."""
-        ways = [way for way in PICKUP_WAYS if way in data]
-        if len(ways) != 1:
-            raise ma.ValidationError(f"Give exactly one of {', '.join(PICKUP_WAYS)}.")
-        if ("country" in data) != ("postcode" in data):
-            raise ma.ValidationError("Goes with a postcode, and a postcode needs it.", "country")
-
-
-class PickupSchema(WhereSchema):
-    """Where to collect, and who does if not the customer."""
-
-    collector = fields.Nested(PersonSchema, metadata={"description": "who collects, if not the customer"})
-
-
-class PaymentMeansSchema(Schema):
-    """How it is paid. A token of the gateway, never card data."""
-
-    method = fields.String(required=True, metadata={"description": "the gateway", "example": "sandbox"})
-    token = Text(
-        required=True,
-        max_length=255,
-        metadata={
-            "description": "what the gateway calls the means of payment. The sandbox knows `tok_ok`, `tok_declined`, "
-            "`tok_needs_action` and `tok_timeout` (its answer gets lost, the charge is made)",
-            "example": "tok_ok",
-        },
-    )
-
-
-class NewOrderSchema(Schema):
-    """An order as the shop sends it."""
-
-    customer = fields.Nested(CustomerSchema, required=True)
-    items = fields.List(fields.Nested(ItemSchema), required=True, validate=validate.Length(1, ITEMS_MAX))
-    pickup = fields.Nested(PickupSchema, required=True)
-    payment = fields.Nested(PaymentMeansSchema, required=True)
-    if_short = fields.String(
-        validate=validate.OneOf(IF_SHORT),
-        metadata={
-            "description": "what the customer wants if the store does not find all of it: the rest of it (`part`; what "
-            "is missing is not charged), all of it from another store (`move`), or nothing (`cancel`). Without it the "
-            "retailer's setting holds",
-            "example": "part",
-        },
-    )
-    expected_total = fields.Nested(
-        MoneySchema,
-        metadata={
-            "description": "what the customer was shown; any other total is refused as `price_changed`",
-            "example": {"amount": 698, "currency": "USD"},
-        },
-    )
-
-
-class NewQuoteSchema(Schema):
-    """A basket to be quoted."""
-
-    items = fields.List(fields.Nested(ItemSchema), required=True, validate=validate.Length(1, ITEMS_MAX))
-    pickup = fields.Nested(PickupSchema, required=True)
 
 
 class CandidateSchema(Schema):
@@ -206,6 +81,7 @@ class OrderLineSchema(QuoteLineSchema):
     short = fields.Integer(
         metadata={"description": "units of them that could not be found; not in the total", "example": 0}
     )
+    returned = fields.Integer(metadata={"description": "units of them that came back after the handover", "example": 0})
 
 
 class TransferSchema(Schema):
@@ -248,14 +124,19 @@ class OfferSchema(Schema):
     )
 
 
-class ChoiceSchema(Schema):
-    """The customer's answer to an offer."""
+class ActionSchema(Schema):
+    """What the customer has to do before the money is held, such as 3-D Secure."""
 
-    choice = fields.String(
-        required=True,
-        validate=validate.OneOf(CHOICES),
-        metadata={"description": "one of the options of the order's `offer`", "example": "move"},
+    type = fields.String(
+        validate=validate.OneOf(("redirect", "client_secret")),
+        metadata={
+            "description": "`redirect`: send the customer to `url`; `client_secret`: hand it to the gateway's "
+            "script in the browser",
+            "example": "redirect",
+        },
     )
+    url = fields.String(metadata={"format": "uri", "x-sometimes": True})
+    client_secret = fields.String(metadata={"x-sometimes": True})
 
 
 class OrderPaymentSchema(Schema):
@@ -266,7 +147,21 @@ class OrderPaymentSchema(Schema):
         validate=validate.OneOf(PAYMENT_STATUSES),
         metadata={"description": "`authorised` holds the money, `captured` has taken it", "example": "authorised"},
     )
-    amount = fields.Nested(MoneySchema, metadata={"example": {"amount": 698, "currency": "USD"}})
+    amount = fields.Nested(
+        MoneySchema, metadata={"description": "what was asked for", "example": {"amount": 698, "currency": "USD"}}
+    )
+    captured = fields.Nested(
+        MoneySchema, metadata={"description": "what was taken", "example": {"amount": 0, "currency": "USD"}}
+    )
+    refunded = fields.Nested(
+        MoneySchema,
+        metadata={"description": "what was given back of that", "example": {"amount": 0, "currency": "USD"}},
+    )
+    action = fields.Nested(
+        ActionSchema,
+        allow_none=True,
+        metadata={"description": "what the customer has to do, while `requires_action`; else null", "example": None},
+    )
 
 
 class OrderCustomerSchema(Schema):
@@ -386,23 +281,6 @@ class OrderWithHistorySchema(OrderSchema):
     """An order with the steps of its life."""
 
     history = fields.List(fields.Nested(OrderStepSchema), metadata={"description": "oldest step first"})
-
-
-class OrdersQuery(PageQuery):
-    """Which orders are wanted."""
-
-    status = fields.String(
-        load_default=None, validate=validate.OneOf(STATUSES), metadata={"description": "only those in this status"}
-    )
-    customer_email = fields.String(
-        load_default=None, metadata={"description": "only those of this customer", "example": "ada@example.com"}
-    )
-
-
-class ArrivalSchema(Schema):
-    """The customer is here."""
-
-    note = Text(max_length=200, metadata={"description": "where to find the customer", "example": "bay 4, red car"})
 
 
 OrderPageSchema = page_of(OrderSchema)

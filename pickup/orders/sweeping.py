@@ -11,12 +11,10 @@ from pickup.core import idempotency
 from pickup.core.db import db, in_transaction
 from pickup.core.logging import log
 from pickup.core.types import SYSTEM
-from pickup.orders import checkout, queries, service
+from pickup.orders import checkout, confirming, queries, service
 from pickup.orders.models import Order
 from pickup.orders.transitions import advance
-from pickup.payments import service as payments
-from pickup.payments.gateway import Outcome
-from pickup.payments.models import Payment
+from pickup.payments import queries as payment_queries
 
 # Younger than this, a pending payment is in the hands of the request that opened it.
 IN_FLIGHT = timedelta(seconds=30)
@@ -25,20 +23,16 @@ AT_ONCE = 200
 
 def resolve_pending_payments(now: datetime) -> int:
     """Go on with payments whose outcome nobody knows: asked with the same key, the gateway charges nothing twice."""
-    pending = payments.pending_since(now - IN_FLIGHT, limit=AT_ONCE)
+    pending = payment_queries.pending_since(now - IN_FLIGHT, limit=AT_ONCE)
     db.session.commit()
     for payment in pending:
         try:
-            outcome = checkout.ask_gateway(payment)
-            in_transaction(partial(_settle, payment, outcome, now))
+            view = checkout.ask_gateway(payment)
+            in_transaction(partial(confirming.take_view, payment, view, now=now))
         except Exception as error:  # whatever is wrong with one must not hold up those behind it
             db.session.rollback()
             log.error("payment_not_resolved", order_id=str(payment.order_id), exc_info=error)
     return len(pending)
-
-
-def _settle(payment: Payment, outcome: Outcome | None, now: datetime) -> None:
-    checkout.settle_order(checkout.OpenedOrder(queries.lock_order(payment.order_id), payment), outcome, now=now)
 
 
 def end_offers(now: datetime) -> int:

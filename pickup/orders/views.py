@@ -26,19 +26,11 @@ from pickup.orders.lifecycle import BEING_DECIDED
 from pickup.orders.models import Order
 from pickup.orders.places import read_pickup
 from pickup.orders.presenting import present_order
-from pickup.orders.schemas import (
-    ArrivalSchema,
-    ChoiceSchema,
-    NewOrderSchema,
-    OrderPageSchema,
-    OrderSchema,
-    OrdersQuery,
-    OrderWithHistorySchema,
-    PersonSchema,
-)
+from pickup.orders.request_schemas import ArrivalSchema, ChoiceSchema, NewOrderSchema, OrdersQuery, PersonSchema
+from pickup.orders.schemas import OrderPageSchema, OrderSchema, OrderWithHistorySchema
 from pickup.payments.errors import PaymentDeclined
-from pickup.payments.gateway import Outcome
-from pickup.payments.service import payment_of, payments_of
+from pickup.payments.gateway import ChargeView
+from pickup.payments.queries import payment_of, payments_of
 
 WAIT_MAX_SECONDS = 10
 
@@ -113,14 +105,14 @@ def place_order(body: dict[str, Any]) -> Response:
             return earlier.answer
         opened = checkout.reopen(earlier.subject_id)
         db.session.commit()  # the claim of a request that died is ours now
-    outcome = checkout.ask_gateway(opened.payment)
+    view = checkout.ask_gateway(opened.payment)
     seconds = wait_preference(WAIT_MAX_SECONDS)
     if seconds:
-        in_transaction(lambda: checkout.settle_order(opened, outcome, now=now))
+        in_transaction(lambda: checkout.settle_order(opened, view, now=now))
         _wait_for_decision(opened.order.id, seconds)
         opened = checkout.reopen(opened.order.id)
-        outcome = None
-    return in_transaction(lambda: _settled_answer(opened, outcome, attempt, now))
+        view = None
+    return in_transaction(lambda: _settled_answer(opened, view, attempt, now))
 
 
 @blueprint.get("")
@@ -271,10 +263,10 @@ def _wait_for_decision(order_id: uuid.UUID, seconds: int) -> None:
 
 
 def _settled_answer(
-    opened: checkout.OpenedOrder, outcome: Outcome | None, attempt: idempotency.Attempt, now: datetime
+    opened: checkout.OpenedOrder, view: ChargeView | None, attempt: idempotency.Attempt, now: datetime
 ) -> Response:
     """Put the gateway's word into effect, and keep the answer under the idempotency key before anybody sees it."""
-    if outcome is not None and not checkout.settle_order(opened, outcome, now=now):
+    if view is not None and not checkout.settle_order(opened, view, now=now):
         opened = checkout.reopen(opened.order.id)  # somebody else has put it into effect
     if opened.payment.status == "declined":
         response = problems.of(PaymentDeclined("The customer's bank declined the payment."))

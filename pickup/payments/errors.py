@@ -11,5 +11,25 @@ class PaymentDeclined(DomainError):
     title = "The payment was declined"
 
 
-class GatewayUnreachable(Exception):
-    """No usable answer came from the gateway: what was asked may or may not have happened there."""
+class TooManyDeclines(DomainError):
+    """One payment after the other was declined: somebody tries out cards, or needs another one."""
+
+    kind = Kind.TOO_MANY
+    code = "too_many_declines"
+    title = "Too many payments were declined"
+
+
+class BadGatewaySignature(DomainError):
+    """A message that claims to come from a gateway, and does not, or is too old."""
+
+    kind = Kind.MALFORMED
+    code = "bad_gateway_signature"
+    title = "The signature is not the gateway's"
+
+
+class PaymentNotFound(DomainError):
+    """There is no such payment."""
+
+    kind = Kind.NOT_FOUND
+    code = "payment_not_found"
+    title = "There is no such payment"

@@ -1,42 +1,27 @@
 """Payments: the intention before the gateway is asked, the outcome after it, never a call inside a transaction."""
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, BindParameter, DateTime, Text, Uuid, any_, bindparam, select, text
+from sqlalchemy import Uuid, bindparam, delete, func, update
 
 from pickup.core import outbox
-from pickup.core.db import db, run
+from pickup.core.db import db
 from pickup.core.errors import InvalidFields
 from pickup.core.types import Money, new_id
-from pickup.payments.errors import GatewayUnreachable
-from pickup.payments.gateway import Gateway, Outcome
-from pickup.payments.models import EntryKind, Payment, PaymentStatus
+from pickup.payments import queries
+from pickup.payments.gateway import Charge, ChargeView, Gateway, GatewayUnreachable
+from pickup.payments.models import Payment, PaymentEntry, PaymentRefund
+from pickup.payments.recording import record
 from pickup.payments.sandbox import SandboxGateway
+from pickup.payments.settlement import Step
 
-GATEWAYS: Mapping[str, Gateway] = {"sandbox": SandboxGateway()}
+GATEWAYS: dict[str, Gateway] = {"sandbox": SandboxGateway()}
 
-# From which status the gateway's word leads on. What comes late, out of order or twice changes nothing.
-SOURCES: dict[PaymentStatus, frozenset[PaymentStatus]] = {
-    "requires_action": frozenset({"pending"}),
-    "authorised": frozenset({"pending", "requires_action"}),
-    "declined": frozenset({"pending", "requires_action"}),
-    "captured": frozenset({"authorised"}),
-    "voided": frozenset({"pending", "requires_action", "authorised"}),
-    "refunded": frozenset({"captured"}),
-}
-# What a status, once reached, adds to the ledger, and what it tells the world.
-LEDGER: dict[PaymentStatus, EntryKind] = {
-    "authorised": "authorisation",
-    "declined": "decline",
-    "captured": "capture",
-    "voided": "void",
-    "refunded": "refund",
-}
-EVENTS: dict[PaymentStatus, str] = {"captured": "payment.captured", "refunded": "payment.refunded"}
+
+def gateway_of(payment: Payment) -> Gateway:
+    """The gateway that a payment is made at."""
+    return GATEWAYS[payment.method]
 
 
 def check_method(method: str, token: str) -> None:
@@ -51,6 +36,17 @@ def check_method(method: str, token: str) -> None:
     refusal = gateway.refusal(token)
     if refusal:
         raise InvalidFields.at("/payment/token", refusal)
+
+
+def check_amount(method: str, total: Money) -> None:
+    """See that the gateway can take this amount of this currency.
+
+    Raises:
+        InvalidFields: it cannot.
+    """
+    refusal = GATEWAYS[method].refusal_of_amount(total)
+    if refusal:
+        raise InvalidFields.at("/payment/method", refusal)
 
 
 # Written with the order, before the gateway is asked: that the money is about to be asked for.
@@ -75,111 +71,101 @@ def intend(order_id: uuid.UUID, method: str, token: str, total: Money, *, now: d
     )
 
 
-def authorise(payment: Payment) -> Outcome | None:
+def authorise(payment: Payment) -> ChargeView | None:
     """Ask the gateway to hold the money. To be called outside of any transaction.
 
     Returns:
-        The outcome, or None where it is unknown: no answer came, and asking what became of it brought none either.
-        Then `pending_since` finds the payment later.
+        Its view, or None where that is unknown: no answer came, and asking what became of it brought none either.
+        Then `queries.pending_since` finds the payment later.
     """
-    gateway, money = GATEWAYS[payment.method], Money(payment.amount, payment.currency)
     try:
-        return gateway.authorise(key=payment.id, token=payment.token, money=money)
+        return gateway_of(payment).authorise(charge_of(payment))
     except GatewayUnreachable:
         return look_up(payment)
 
 
-def look_up(payment: Payment) -> Outcome | None:
-    """Ask the gateway what became of a charge; None while it cannot say."""
+def look_up(payment: Payment) -> ChargeView | None:
+    """Ask the gateway what became of a charge; None while it cannot say, or knows of none."""
     try:
-        return GATEWAYS[payment.method].find(key=payment.id)
+        return gateway_of(payment).view(charge_of(payment))
     except GatewayUnreachable:
         return None
 
 
-def settle(payment: Payment, wanted: PaymentStatus, amount: int) -> Outcome:
-    """Ask the gateway to take the money (`captured`) or to give it back. To be called outside of any transaction.
+def perform(payment: Payment, step: Step, refund: PaymentRefund | None = None) -> ChargeView:
+    """Ask the gateway for a step. To be called outside of any transaction.
 
     Args:
-        amount: minor units to take; what was held beyond them is given back with the capture.
+        refund: for that kind of a step, the intention of it.
 
     Raises:
         GatewayUnreachable: nothing is known; ask again, with the same effect.
+        GatewayRefused: it will not.
     """
-    gateway = GATEWAYS[payment.method]
-    if wanted == "captured":
-        return replace(gateway.capture(key=payment.id, money=Money(amount, payment.currency)), amount=amount)
-    return gateway.release(key=payment.id, token=payment.token, money=Money(payment.amount, payment.currency))
+    gateway, charge = gateway_of(payment), charge_of(payment)
+    if step.kind == "capture":
+        return gateway.capture(charge, step.amount)
+    if step.kind == "release":
+        return gateway.release(charge)
+    if refund is None:
+        raise ValueError("a refund needs its intention")
+    return gateway.refund(charge, refund.id, refund.amount)
 
 
-# Made of a gateway's word: the payment, and the entry of its ledger. A statement that knows more may go on from it.
-RECORDING = """
-    changed AS (
-        UPDATE payments SET status = :status, gateway_reference = :reference
-        WHERE order_id = :order_id AND status = ANY(:sources)
-        RETURNING id, amount
-    ), entered AS (
-        INSERT INTO payment_entries (payment_id, kind, amount, at)
-        SELECT id, :kind, coalesce(:moved, amount), :now FROM changed WHERE :kind IS NOT NULL
-    )
-"""
-RECORDING_PARAMETERS: tuple[BindParameter[Any], ...] = (
-    bindparam("order_id", type_=Uuid()),
-    bindparam("sources", type_=ARRAY(Text())),
-    bindparam("kind", type_=Text()),
-    bindparam("moved", type_=BigInteger()),
-    bindparam("now", type_=DateTime(timezone=True)),
-)
-_AMOUNT = "SELECT coalesce(:moved, amount) FROM changed"
-_RECORD = text("WITH" + RECORDING + _AMOUNT).bindparams(*RECORDING_PARAMETERS)
-
-
-def recording(order_id: uuid.UUID, outcome: Outcome, *, now: datetime) -> dict[str, Any]:
-    """The parameters of `RECORDING`."""
-    return {
-        "order_id": order_id,
-        "status": outcome.status,
-        "reference": outcome.reference,
-        "sources": list(SOURCES[outcome.status]),
-        "kind": LEDGER.get(outcome.status),
-        "moved": outcome.amount,
-        "now": now,
-    }
-
-
-def record_outcome(order_id: uuid.UUID, outcome: Outcome, *, now: datetime) -> bool:
-    """Write down what the gateway said; False where that is not news."""
-    amount = run(_RECORD, recording(order_id, outcome, now=now)).scalar_one_or_none()
-    if amount is None:
-        return False
-    if outcome.status in EVENTS:
-        outbox.emit(EVENTS[outcome.status], {order_id: {"amount": amount}}, at=now)
-    return True
-
-
-def payment_of(order_id: uuid.UUID) -> Payment:
-    """The payment of an order, fresh from the database."""
-    return db.session.scalars(
-        select(Payment).where(Payment.order_id == order_id).execution_options(populate_existing=True)
-    ).one()
-
-
-def pending_since(since: datetime, *, limit: int) -> list[Payment]:
-    """Payments whose outcome has been unknown since before then: somebody died, or the gateway was silent."""
-    return list(
-        db.session.scalars(
-            select(Payment)
-            .where(Payment.status == "pending", Payment.created_at < since)
-            .order_by(Payment.created_at)
-            .limit(limit)
-        )
+def charge_of(payment: Payment) -> Charge:
+    """A payment, as far as its gateway has to be told of it."""
+    return Charge(
+        key=payment.id,
+        token=payment.token,
+        money=Money(payment.amount, payment.currency),
+        opened_at=payment.created_at,
+        reference=payment.gateway_reference,
     )
 
 
-def payments_of(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Payment]:
-    """The payments of several orders."""
-    wanted = bindparam("orders", list(order_ids), type_=ARRAY(Uuid()))
-    return {
-        payment.order_id: payment
-        for payment in db.session.scalars(select(Payment).where(Payment.order_id == any_(wanted)))
-    }
+def intend_refund(payment: Payment, amount: int, *, now: datetime) -> PaymentRefund:
+    """Write down that so much is to be given back; the gateway is asked after the commit."""
+    refund = PaymentRefund(id=new_id(), payment_id=payment.id, amount=amount, created_at=now)
+    db.session.add(refund)
+    return refund
+
+
+def record_refund(payment: Payment, refund: PaymentRefund, view: ChargeView, *, now: datetime) -> None:
+    """Write down that money was given back."""
+    record(payment.id, view, now=now)
+    db.session.execute(
+        update(PaymentRefund).where(PaymentRefund.id == refund.id, PaymentRefund.done_at.is_(None)).values(done_at=now)
+    )
+
+
+def drop_refund(refund: PaymentRefund) -> None:
+    """The gateway will not; if it is tried again, that is another refund."""
+    db.session.execute(delete(PaymentRefund).where(PaymentRefund.id == refund.id))
+
+
+def put_before_manager(payment_id: uuid.UUID, problem: str, *, now: datetime) -> None:
+    """The money does not come by itself: from now on a person sees it."""
+    db.session.execute(
+        update(Payment)
+        .where(Payment.id == payment_id, Payment.status != "written_off")
+        .values(problem=problem, problem_at=func.coalesce(Payment.problem_at, now))
+    )
+
+
+def write_off(payment_id: uuid.UUID, amount: int, note: str, *, now: datetime) -> None:
+    """Give up on money that is due, or note that it was paid otherwise.
+
+    Args:
+        amount: minor units.
+        note: by whom, and why.
+    """
+    payment = queries.lock_payment(payment_id)
+    payment.status, payment.problem, payment.problem_at = "written_off", None, None
+    payment.written_off += amount
+    if amount:
+        db.session.add(PaymentEntry(payment_id=payment_id, kind="write_off", amount=amount, at=now, note=note))
+
+
+def unsettle(order_id: uuid.UUID, *, now: datetime) -> None:
+    """Have a worker look at an order's money once more."""
+    outbox.emit("payment.unsettled", {order_id: {}}, at=now)

@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 from pickup.core.csv_columns import KEY_MAX_CHARACTERS
 from pickup.core.schemas import Instant, MoneySchema, PageQuery, Schema, Text, page_of
 from pickup.orders.basket import QUANTITY_MAX, Item
-from pickup.orders.schemas import ITEMS_MAX
+from pickup.orders.request_schemas import ITEMS_MAX
 from pickup.stores.geocoding import Coordinates
 from pickup.stores.models import FEED_STATES
 

@@ -13,7 +13,8 @@ from pickup.orders.errors import OutOfStock
 from pickup.orders.places import locate, read_pickup
 from pickup.orders.presenting import present_quote
 from pickup.orders.quoting import quote
-from pickup.orders.schemas import NewQuoteSchema, QuoteSchema
+from pickup.orders.request_schemas import NewQuoteSchema
+from pickup.orders.schemas import QuoteSchema
 from pickup.storefront import service
 from pickup.storefront.schemas import (
     NearStoresSchema,

@@ -86,8 +86,9 @@ SECOND = (
     ORDER BY events.id
     """,
     """
-    INSERT INTO payments (id, order_id, method, token, status, amount, currency, gateway_reference, created_at)
-    SELECT id, id, 'sandbox', 'tok_ok', 'captured', 1497, 'USD', id::text, at FROM bench_old ORDER BY n
+    INSERT INTO payments (id, order_id, method, token, status, amount, currency, authorised, captured,
+        gateway_reference, created_at)
+    SELECT id, id, 'sandbox', 'tok_ok', 'captured', 1497, 'USD', 1497, 1497, id::text, at FROM bench_old ORDER BY n
     """,
     """
     INSERT INTO payment_entries (payment_id, kind, amount, at)

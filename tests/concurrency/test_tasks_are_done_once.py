@@ -156,6 +156,7 @@ def claim_without_a_lock(task_ids):
             Event.at,
             Event.data,
             OutboxTask.request_id,
+            OutboxTask.attempts,
         )
         .join(Event, Event.id == OutboxTask.event_id)
         .where(OutboxTask.id.in_(list(task_ids)))

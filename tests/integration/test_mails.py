@@ -236,11 +236,11 @@ def test_an_answer_does_not_wait_for_a_slow_gateway(world, shop, jobs, monkeypat
             service.cancel(lock_order(order.id), actor=Actor("customer"), reason="customer", now=utcnow())
     seen = []
 
-    def slow(gateway, **asked):
+    def slow(gateway, charge):
         with db.engine.connect() as other:
             seen.append(sorted(other.scalars(select(Payment.status))))
         time.sleep(0.02)
-        return release(gateway, **asked)
+        return release(gateway, charge)
 
     release = sandbox.SandboxGateway.release
     monkeypatch.setattr(sandbox.SandboxGateway, "release", slow)

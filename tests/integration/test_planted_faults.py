@@ -5,6 +5,7 @@ The checks are those of `life.py`, which hold in any life. A fault that none of 
 """
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -92,8 +93,8 @@ def nothing(*_, **__):
     return []
 
 
-def with_the_full_amount(payment, wanted, amount, *, settle=payments.settle):
-    return settle(payment, wanted, payment.amount)
+def with_the_full_amount(payment, step, refund=None, *, perform=payments.perform):
+    return perform(payment, replace(step, amount=payment.amount), refund)
 
 
 def without_tasks_for(event_type):
@@ -133,8 +134,8 @@ FAULTS = {
     "goods that are sent stay on the shelf": lambda plant: plant.setattr(transfers, "send_off", nothing),
     "goods that arrive are kept for nobody": lambda plant: plant.setattr(transfers, "receive", for_nobody),
     "a short pick does not correct the shelf": lambda plant: plant.setattr(shelf, "correct_shortfall", nothing),
-    "all is captured after a short pick": lambda plant: plant.setattr(payments, "settle", with_the_full_amount),
-    "what nobody collected is paid": lambda plant: plant.setitem(settling.EFFECT_OF, "expired", "capture"),
+    "all is captured after a short pick": lambda plant: plant.setattr(payments, "perform", with_the_full_amount),
+    "what nobody collected is paid": lambda plant: plant.setattr(settling, "PAID_FOR", {"collected", "expired"}),
     "an order is placed and no worker hears of it": lambda plant: plant.setattr(
         outbox, "emission", without_tasks_for("order.placed")
     ),

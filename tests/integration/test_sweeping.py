@@ -8,7 +8,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
 from pickup.core.types import Actor
 from pickup.orders import queries, service, sweeping
-from pickup.payments.errors import GatewayUnreachable
+from pickup.payments.gateway import GatewayUnreachable
 from pickup.payments.models import Payment, SandboxCharge
 from pickup.payments.sandbox import SandboxGateway
 
@@ -28,7 +28,7 @@ def out_of_reach(*args, **kwargs):
 
 def test_an_unknown_outcome_is_resolved_by_asking_again(world, shop, store, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(SandboxGateway, "find", out_of_reach)
+        broken.setattr(SandboxGateway, "view", out_of_reach)
         answer = shop.order(world.order_body({"A": 1}, token="tok_timeout"))
     assert answer.status_code == 201
     assert (answer.json["status"], answer.json["payment"]["status"]) == ("awaiting_payment", "pending")

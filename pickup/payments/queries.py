@@ -1,0 +1,93 @@
+"""Named reads and the named lock of the money."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, func, or_, select
+
+from pickup.core.db import db
+from pickup.payments.models import Payment, PaymentRefund
+from pickup.payments.settlement import Balance
+
+
+def payment_of(order_id: uuid.UUID) -> Payment:
+    """The current payment of an order, fresh from the database."""
+    return db.session.scalars(
+        select(Payment)
+        .where(Payment.order_id == order_id, Payment.is_current)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def payments_of(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Payment]:
+    """The current payments of several orders."""
+    wanted = bindparam("orders", list(order_ids), type_=ARRAY(Uuid()))
+    chosen = select(Payment).where(Payment.order_id == any_(wanted), Payment.is_current)
+    return {payment.order_id: payment for payment in db.session.scalars(chosen)}
+
+
+def all_payments_of(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Payment]]:
+    """The payments of several orders, also those whose hold was renewed, fresh from the database."""
+    wanted = bindparam("orders", list(order_ids), type_=ARRAY(Uuid()))
+    mine = Payment.order_id == any_(wanted)
+    # One partial index has the current ones, another the few that were replaced.
+    chosen = select(Payment).where(or_(and_(mine, Payment.is_current), and_(mine, ~Payment.is_current)))
+    found: dict[uuid.UUID, list[Payment]] = {order_id: [] for order_id in order_ids}
+    for payment in db.session.scalars(chosen.execution_options(populate_existing=True)):
+        found[payment.order_id].append(payment)
+    return found
+
+
+def payments_by_id(payment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Payment]:
+    """Payments, by their ids."""
+    wanted = bindparam("payments", list(payment_ids), type_=ARRAY(Uuid()))
+    return {payment.id: payment for payment in db.session.scalars(select(Payment).where(Payment.id == any_(wanted)))}
+
+
+def lock_payment(payment_id: uuid.UUID) -> Payment:
+    """A payment, for changing it."""
+    locked = select(Payment).where(Payment.id == payment_id).with_for_update()
+    return db.session.scalars(locked.execution_options(populate_existing=True)).one()
+
+
+def pending_since(since: datetime, *, limit: int) -> list[Payment]:
+    """Payments whose outcome has been unknown since before then: somebody died, or the gateway was silent."""
+    return list(
+        db.session.scalars(
+            select(Payment)
+            .where(Payment.status == "pending", Payment.created_at < since)
+            .order_by(Payment.created_at)
+            .limit(limit)
+        )
+    )
+
+
+def open_refunds_of(payment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[PaymentRefund]]:
+    """Refunds that the gateway has not confirmed, oldest first, by payment."""
+    wanted = bindparam("payments", list(payment_ids), type_=ARRAY(Uuid()))
+    rows = select(PaymentRefund).where(PaymentRefund.payment_id == any_(wanted), PaymentRefund.done_at.is_(None))
+    found: dict[uuid.UUID, list[PaymentRefund]] = {payment_id: [] for payment_id in payment_ids}
+    for refund in db.session.scalars(rows.order_by(PaymentRefund.id)):
+        found[refund.payment_id].append(refund)
+    return found
+
+
+def balance_of(payment: Payment, being_refunded: int = 0) -> Balance:
+    """A payment as the rule in `settlement.py` wants to see it."""
+    return Balance(
+        status=payment.status,
+        authorised=payment.authorised,
+        captured=payment.captured,
+        voided=payment.voided,
+        refunded=payment.refunded,
+        written_off=payment.written_off,
+        being_refunded=being_refunded,
+    )
+
+
+def problems_of(order_ids: Sequence[uuid.UUID]) -> int:
+    """How many of these orders have money that a person must look at."""
+    wanted = bindparam("orders", list(order_ids), type_=ARRAY(Uuid()))
+    counted = select(func.count()).where(Payment.order_id == any_(wanted), Payment.problem.is_not(None))
+    return db.session.scalar(counted) or 0
