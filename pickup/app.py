@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from pickup import commands
+from pickup.bank import views as bank_views
 from pickup.config import ROOT, Settings
 from pickup.core import api, db, health, logging, metrics, pages, problems, signals
 from pickup.core import commands as core_commands
@@ -99,6 +100,7 @@ def _register_pages(app: Flask) -> None:
         staff_views.blueprint,
         staff_goods_views.blueprint,
         customer_views.blueprint,
+        bank_views.blueprint,
     ):
         app.register_blueprint(blueprint)
 

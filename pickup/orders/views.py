@@ -18,7 +18,7 @@ from pickup.core.signals import Waiters
 from pickup.core.types import Actor, Money
 from pickup.inventory.models import Transfer
 from pickup.inventory.transfers import transfers_of
-from pickup.orders import checkout, queries, rerouting, service
+from pickup.orders import checkout, confirming, queries, rerouting, service
 from pickup.orders.basket import Item
 from pickup.orders.checkout import NewOrder, Person
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, OutOfStock, PriceChanged
@@ -28,6 +28,7 @@ from pickup.orders.places import read_pickup
 from pickup.orders.presenting import present_order
 from pickup.orders.request_schemas import ArrivalSchema, ChoiceSchema, NewOrderSchema, OrdersQuery, PersonSchema
 from pickup.orders.schemas import OrderPageSchema, OrderSchema, OrderWithHistorySchema
+from pickup.payments import service as payments
 from pickup.payments.errors import PaymentDeclined
 from pickup.payments.gateway import ChargeView
 from pickup.payments.queries import payment_of, payments_of
@@ -133,11 +134,13 @@ def list_orders(query: dict[str, Any]) -> dict[str, Any]:
         limit=query["limit"] + 1,
     )
     shown = page(orders, query["limit"], lambda order: (str(order.id),))
-    payments = payments_of([order.id for order in shown["data"]])
+    their_payments = payments_of([order.id for order in shown["data"]])
     transfers = _transfers_of(shown["data"])
     return {
         **shown,
-        "data": [present_order(order, payments[order.id], transfers=transfers[order.id]) for order in shown["data"]],
+        "data": [
+            present_order(order, their_payments[order.id], transfers=transfers[order.id]) for order in shown["data"]
+        ],
     }
 
 
@@ -165,6 +168,25 @@ def cancel_order(order_id: str) -> dict[str, Any]:
     order that is cancelled already changes nothing.
     """
     return _change(order_id, lambda order, now: _cancel_once(order, now))
+
+
+@blueprint.post("/<order_id>/payment/confirm")
+@requires("shop")
+@refuses(OrderNotFound)
+@blueprint.response(200, OrderSchema)
+def confirm_payment(order_id: str) -> dict[str, Any]:
+    """Look whether the customer has done what the bank asked.
+
+    Call it when the customer comes back from the payment's `action`: the gateway is asked, and the answer shows the
+    order as it is then, `placed` where the money is held. Without it the gateway's own message does the same, some
+    seconds later. To ask again changes nothing.
+    """
+    order = queries.get_order(_uuid(order_id), client_id=current_caller().client_id)
+    payment = payment_of(order.id)
+    db.session.commit()  # nothing is locked while the gateway is asked
+    view = payments.look_up(payment) if payment.status in payments.OPEN else None
+    in_transaction(lambda: confirming.take_view(payment, view, now=utcnow()))
+    return _present(order.id)
 
 
 @blueprint.put("/<order_id>/collector")
@@ -232,8 +254,12 @@ def _change(order_id: str, change: Any) -> dict[str, Any]:
         change(order, utcnow())
 
     in_transaction(work)
-    order = queries.get_order(wanted)
-    return present_order(order, payment_of(wanted), transfers=_transfers_of([order])[wanted])
+    return _present(wanted)
+
+
+def _present(order_id: uuid.UUID) -> dict[str, Any]:
+    order = queries.get_order(order_id)
+    return present_order(order, payment_of(order_id), transfers=_transfers_of([order])[order_id])
 
 
 def _read_order(body: dict[str, Any]) -> NewOrder:

@@ -16,6 +16,9 @@ from pickup.payments.recording import record
 from pickup.payments.sandbox import SandboxGateway
 from pickup.payments.settlement import Step
 
+# The gateway may have more to say of such a payment than we know.
+OPEN = frozenset({"pending", "requires_action"})
+
 GATEWAYS: dict[str, Gateway] = {"sandbox": SandboxGateway()}
 
 
