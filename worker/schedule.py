@@ -29,6 +29,7 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (30, sweeping.expire_holds),
     (30, sweeping.end_offers),
     (60, silence.watch_tills),
+    (600, sweeping.forget_declines),
     (3600, sweeping.forget_idempotency_keys),
     (3600, checking.check_stock),
 )
