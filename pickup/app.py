@@ -26,6 +26,8 @@ from pickup.notifications import service as notifications
 from pickup.notifications import views as notification_views
 from pickup.orders import views as order_views
 from pickup.orders.gauges import order_gauges
+from pickup.payments import service as payments
+from pickup.payments import views as gateway_views
 from pickup.pricing import views as pricing_views
 from pickup.reference import views as reference_views
 from pickup.staff import commands as staff_commands
@@ -70,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     signals.init_app(app)
     directory.init_app(app)
     notifications.init_app(app, settings)
+    payments.init_app(settings)
     app.extensions["geocoding"] = Geocoding(settings)
     app.register_blueprint(health.blueprint)
     _register_api(app)
@@ -89,6 +92,7 @@ def _register_api(app: Flask) -> None:
         till_views.blueprint,
     ):
         rest.register_blueprint(blueprint)
+    app.register_blueprint(gateway_views.blueprint)
 
 
 def _register_pages(app: Flask) -> None:

@@ -7,7 +7,7 @@ The unit stands in each name. `CONTRACT` variables (`PORT`, `PICKUP_HOME`, `PICK
 import hashlib
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,6 +27,7 @@ SEEDS = ("demo", "none")
 ROUTING_POLICIES = ("nearest", "fewest_transfers", "balance")
 IF_SHORT = ("part", "move", "cancel")
 BEFORE_HOLD_LAPSES = ("capture", "renew")
+PAYMENT_METHODS = ("sandbox", "stripe")
 GEOCODERS = ("none", "nominatim", "photon", "arcgis")
 # Those of `stores.models.StoreKind`, which stands floors above.
 STORE_KINDS = ("store", "warehouse", "partner")
@@ -43,7 +44,7 @@ class Settings:
     database_url: str | None
     redis_url: str | None
     public_url: str
-    secret_key: str | None
+    secret_key: str | None = field(repr=False)
 
     smtp_url: str | None
     mail_from: str
@@ -76,10 +77,15 @@ class Settings:
     till_stale_minutes: int
     till_silent_minutes: int
 
+    payment_methods: tuple[str, ...]
     payment_timeout_minutes: int
     hold_while_paying_minutes: int
     before_hold_lapses: str
     hold_lapse_margin_hours: int
+    gateway_timeout_seconds: float
+    stripe_secret_key: str | None = field(repr=False)
+    stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
+    stripe_api_base: str | None
 
     outbox_lease_seconds: int
     idempotency_keep_hours: int
@@ -162,13 +168,31 @@ class Settings:
                 stale_safety_stock=env.int("STALE_SAFETY_STOCK", 2, validate=Range(0, UNITS_MAX)),
                 till_stale_minutes=env.int("TILL_STALE_MINUTES", 240, validate=Range(0, MINUTES_MAX)),
                 till_silent_minutes=env.int("TILL_SILENT_MINUTES", 1440, validate=Range(0, MINUTES_MAX)),
+                payment_methods=_words(
+                    env.str("PAYMENT_METHODS", ",".join(PAYMENT_METHODS), validate=_are_payment_methods)
+                ),
                 payment_timeout_minutes=env.int("PAYMENT_TIMEOUT_MINUTES", 30, validate=Range(1)),
                 hold_while_paying_minutes=env.int("HOLD_WHILE_PAYING_MINUTES", 0, validate=Range(0, MINUTES_MAX)),
                 before_hold_lapses=env.str("BEFORE_HOLD_LAPSES", "capture", validate=OneOf(BEFORE_HOLD_LAPSES)),
                 hold_lapse_margin_hours=env.int("HOLD_LAPSE_MARGIN_HOURS", 24, validate=Range(1)),
+                gateway_timeout_seconds=env.float("GATEWAY_TIMEOUT_SECONDS", 4.0, validate=Range(0.1)),
+                stripe_secret_key=env.str("STRIPE_SECRET_KEY", "") or None,
+                stripe_webhook_secrets=_words(env.str("STRIPE_WEBHOOK_SECRETS", "")),
+                stripe_api_base=env.str("STRIPE_API_BASE", "") or None,
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
                 idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
             )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """`one,two` as a list."""
+    return tuple(filter(None, (word.strip() for word in text.split(","))))
+
+
+def _are_payment_methods(text: str) -> None:
+    unknown = [word for word in _words(text) if word not in PAYMENT_METHODS]
+    if unknown or not _words(text):
+        raise ValidationError(f"{text[:60]!r} must be a list of {', '.join(PAYMENT_METHODS)}.")
 
 
 def _units_by_kind(text: str) -> dict[str, int]:

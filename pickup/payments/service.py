@@ -3,28 +3,55 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Uuid, bindparam, delete, func, update
+from sqlalchemy import Uuid, and_, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
+from pickup.config import Settings
 from pickup.core import outbox
 from pickup.core.db import db
 from pickup.core.errors import InvalidFields
 from pickup.core.types import Money, new_id
 from pickup.payments import queries
-from pickup.payments.gateway import Charge, ChargeView, Gateway, GatewayUnreachable
-from pickup.payments.models import Payment, PaymentEntry, PaymentRefund
+from pickup.payments.gateway import Charge, ChargeView, Gateway, GatewayEvent, GatewayUnreachable
+from pickup.payments.models import Payment, PaymentEntry, PaymentRefund, ReceivedEvent
 from pickup.payments.recording import record
 from pickup.payments.sandbox import SandboxGateway
 from pickup.payments.settlement import Step
 
 # The gateway may have more to say of such a payment than we know.
 OPEN = frozenset({"pending", "requires_action"})
-
+# By the name of the method; `init_app` adds those that there are keys for.
 GATEWAYS: dict[str, Gateway] = {"sandbox": SandboxGateway()}
+# What new orders may be paid with.
+OFFERED: set[str] = set(GATEWAYS)
+
+
+def init_app(settings: Settings) -> None:
+    """Set up the gateways. One that is not offered any more still takes care of the orders it has."""
+    if settings.stripe_secret_key:
+        # Only where it is wanted: with its HTTP client the package takes as long to load as Flask.
+        from pickup.payments.stripe_gateway import StripeGateway
+
+        GATEWAYS["stripe"] = StripeGateway(
+            settings.stripe_secret_key,
+            webhook_secrets=settings.stripe_webhook_secrets,
+            timeout_seconds=settings.gateway_timeout_seconds,
+            api_base=settings.stripe_api_base,
+        )
+    OFFERED.clear()
+    OFFERED.update(GATEWAYS.keys() & set(settings.payment_methods))
 
 
 def gateway_of(payment: Payment) -> Gateway:
-    """The gateway that a payment is made at."""
-    return GATEWAYS[payment.method]
+    """The gateway that a payment is made at.
+
+    Raises:
+        GatewayUnreachable: it is not set up any more.
+    """
+    gateway = GATEWAYS.get(payment.method)
+    if gateway is None:
+        raise GatewayUnreachable(f"no gateway {payment.method!r} is set up")
+    return gateway
 
 
 def check_method(method: str, token: str) -> None:
@@ -33,10 +60,9 @@ def check_method(method: str, token: str) -> None:
     Raises:
         InvalidFields: an unknown method, or a token that its gateway cannot know.
     """
-    gateway = GATEWAYS.get(method)
-    if gateway is None:
-        raise InvalidFields.at("/payment/method", f"must be one of {', '.join(GATEWAYS)}")
-    refusal = gateway.refusal(token)
+    if method not in OFFERED:
+        raise InvalidFields.at("/payment/method", f"must be one of {', '.join(sorted(OFFERED))}")
+    refusal = GATEWAYS[method].refusal(token)
     if refusal:
         raise InvalidFields.at("/payment/token", refusal)
 
@@ -144,6 +170,44 @@ def record_refund(payment: Payment, refund: PaymentRefund, view: ChargeView, *, 
 def drop_refund(refund: PaymentRefund) -> None:
     """The gateway will not; if it is tried again, that is another refund."""
     db.session.execute(delete(PaymentRefund).where(PaymentRefund.id == refund.id))
+
+
+def hear(gateway: str, event: GatewayEvent, body: str, *, now: datetime) -> None:
+    """Keep a gateway's message, and have a worker ask what is true. It is kept once; a foreign one is only kept.
+
+    Args:
+        gateway: the method.
+        body: as it came.
+    """
+    payment = _payment_at(gateway, event)
+    entry = insert(ReceivedEvent).values(
+        id=new_id(),
+        gateway=gateway,
+        event_id=event.id,
+        type=event.type,
+        body=body,
+        payment_id=payment.id if payment else None,
+        received_at=now,
+    )
+    is_new = db.session.execute(entry.on_conflict_do_nothing().returning(ReceivedEvent.id)).one_or_none()
+    if is_new is None or payment is None:
+        return
+    if not payment.gateway_reference:
+        payment.gateway_reference = event.reference  # the answer with it was lost, or is still on its way
+    outbox.emit("payment.heard_of", {payment.order_id: {"payment_id": str(payment.id)}}, at=now)
+
+
+def _payment_at(gateway: str, event: GatewayEvent) -> Payment | None:
+    """The payment that a message is about, by our key or else by the gateway's own name for it."""
+    if event.key is not None:
+        named = Payment.id == event.key
+    elif event.reference:
+        # The sandbox sends none: its many payments are not in the index of names.
+        named = and_(Payment.gateway_reference == event.reference, Payment.method != "sandbox")
+    else:
+        return None
+    chosen = select(Payment).where(named, Payment.method == gateway)
+    return db.session.scalars(chosen.execution_options(populate_existing=True)).one_or_none()
 
 
 def put_before_manager(payment_id: uuid.UUID, problem: str, *, now: datetime) -> None:

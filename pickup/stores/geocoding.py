@@ -15,6 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import geopy.exc
 import zipcodes
+from geopy.adapters import URLLibAdapter
 from geopy.geocoders import Nominatim, get_geocoder_for_service
 from geopy.geocoders.base import DEFAULT_SENTINEL, Geocoder
 from geopy.location import Location
@@ -133,7 +134,12 @@ def build_geocoder(settings: Settings) -> Geocoder | None:
     """
     if settings.geocoder == "none":
         return None
-    options = {"user_agent": settings.geocoder_user_agent, "timeout": settings.geocoder_timeout_seconds}
+    options: dict[str, Any] = {
+        "user_agent": settings.geocoder_user_agent,
+        "timeout": settings.geocoder_timeout_seconds,
+        # Where `requests` is installed geopy takes that, which waits by itself when a service says "later".
+        "adapter_factory": URLLibAdapter,
+    }
     if settings.geocoder_domain is not None:
         scheme, _, domain = settings.geocoder_domain.rpartition("://")
         options |= {"domain": domain, "scheme": scheme or "https"}
