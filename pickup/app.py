@@ -24,6 +24,7 @@ from pickup.inventory import views as inventory_views
 from pickup.inventory.gauges import stock_gauges
 from pickup.notifications import service as notifications
 from pickup.notifications import views as notification_views
+from pickup.orders import returns_views as order_returns_views
 from pickup.orders import views as order_views
 from pickup.orders.gauges import order_gauges
 from pickup.pricing import views as pricing_views
@@ -83,6 +84,7 @@ def _register_api(app: Flask) -> None:
     for blueprint in (
         storefront_views.blueprint,
         order_views.blueprint,
+        order_returns_views.blueprint,
         inventory_views.blueprint,
         pricing_views.blueprint,
         store_views.blueprint,

@@ -25,7 +25,7 @@ from pickup.orders.errors import ActionNotAllowed, OrderNotFound, OutOfStock, Pr
 from pickup.orders.lifecycle import BEING_DECIDED
 from pickup.orders.models import Order
 from pickup.orders.places import read_pickup
-from pickup.orders.presenting import present_order
+from pickup.orders.presenting import present_order, present_past
 from pickup.orders.request_schemas import ArrivalSchema, ChoiceSchema, NewOrderSchema, OrdersQuery, PersonSchema
 from pickup.orders.schemas import OrderPageSchema, OrderSchema, OrderWithHistorySchema
 from pickup.payments import service as payments
@@ -35,18 +35,18 @@ from pickup.payments.queries import payment_of, payments_of
 
 WAIT_MAX_SECONDS = 10
 
+ORDER_ID = {
+    "description": "the `id` of the order",
+    "schema": {"type": "string"},
+    "example": "019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f",
+}
+
 blueprint = Blueprint(
     "orders",
     __name__,
     url_prefix="/v1/orders",
     description="Place orders and follow them. A key sees the orders of its own client and no others.",
-    path_parameters={
-        "order_id": {
-            "description": "the `id` of the order",
-            "schema": {"type": "string"},
-            "example": "019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f",
-        }
-    },
+    path_parameters={"order_id": ORDER_ID},
 )
 
 IDEMPOTENCY_KEY = {
@@ -130,7 +130,7 @@ def list_orders(query: dict[str, Any]) -> dict[str, Any]:
         current_caller().client_id,
         status=query["status"],
         customer_email=query["customer_email"],
-        after=_uuid(position[0]) if position else None,
+        after=order_uuid(position[0]) if position else None,
         limit=query["limit"] + 1,
     )
     shown = page(orders, query["limit"], lambda order: (str(order.id),))
@@ -151,10 +151,14 @@ def list_orders(query: dict[str, Any]) -> dict[str, Any]:
 def show_order(order_id: str) -> dict[str, Any]:
     """Show an order with its history.
 
-    The history has a step for each change of the status: when, what, from where to where, and by whom.
+    The history has a step for each change of the status: when, what, from where to where, and by whom. Beside it are
+    the `returns`: what came back after it was collected.
     """
-    order = queries.get_order(_uuid(order_id), client_id=current_caller().client_id, with_history=True)
-    return present_order(order, payment_of(order.id), transfers=_transfers_of([order])[order.id], with_history=True)
+    order = queries.get_order(order_uuid(order_id), client_id=current_caller().client_id, with_history=True)
+    return {
+        **present_order(order, payment_of(order.id), transfers=_transfers_of([order])[order.id]),
+        **present_past(order, queries.returns_of(order)),
+    }
 
 
 @blueprint.post("/<order_id>/cancel")
@@ -181,12 +185,12 @@ def confirm_payment(order_id: str) -> dict[str, Any]:
     order as it is then, `placed` where the money is held. Without it the gateway's own message does the same, some
     seconds later. To ask again changes nothing.
     """
-    order = queries.get_order(_uuid(order_id), client_id=current_caller().client_id)
+    order = queries.get_order(order_uuid(order_id), client_id=current_caller().client_id)
     payment = payment_of(order.id)
     db.session.commit()  # nothing is locked while the gateway is asked
     view = payments.look_up(payment) if payment.status in payments.OPEN else None
     in_transaction(lambda: confirming.take_view(payment, view, now=utcnow()))
-    return _present(order.id)
+    return present_by_id(order.id)
 
 
 @blueprint.put("/<order_id>/collector")
@@ -246,7 +250,7 @@ def _cancel_once(order: Order, now: datetime) -> None:
 
 
 def _change(order_id: str, change: Any) -> dict[str, Any]:
-    client_id, wanted = current_caller().client_id, _uuid(order_id)
+    client_id, wanted = current_caller().client_id, order_uuid(order_id)
 
     def work() -> None:
         queries.get_order(wanted, client_id=client_id)
@@ -254,10 +258,11 @@ def _change(order_id: str, change: Any) -> dict[str, Any]:
         change(order, utcnow())
 
     in_transaction(work)
-    return _present(wanted)
+    return present_by_id(wanted)
 
 
-def _present(order_id: uuid.UUID) -> dict[str, Any]:
+def present_by_id(order_id: uuid.UUID) -> dict[str, Any]:
+    """An order as it is now, for an answer."""
     order = queries.get_order(order_id)
     return present_order(order, payment_of(order_id), transfers=_transfers_of([order])[order_id])
 
@@ -298,13 +303,24 @@ def _settled_answer(
         response = problems.of(PaymentDeclined("The customer's bank declined the payment."))
     else:
         transfers = _transfers_of([opened.order])[opened.order.id]
-        response = jsonify(_ORDER.dump(present_order(opened.order, opened.payment, transfers=transfers)))
-        response.status_code = 201
+        response = created(present_order(opened.order, opened.payment, transfers=transfers))
     idempotency.finish(attempt, response, now=utcnow())
     return response
 
 
-def _uuid(text: str) -> uuid.UUID:
+def created(shown: dict[str, Any]) -> Response:
+    """An order as the answer to what was made of it or for it: bytes that can be kept."""
+    response = jsonify(_ORDER.dump(shown))
+    response.status_code = 201
+    return response
+
+
+def order_uuid(text: str) -> uuid.UUID:
+    """Read the id of an order.
+
+    Raises:
+        OrderNotFound: it is none.
+    """
     try:
         return uuid.UUID(text)
     except ValueError:
