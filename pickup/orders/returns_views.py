@@ -10,11 +10,11 @@ from pickup.core.auth import current_caller
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
 from pickup.orders import queries, returns
+from pickup.orders.answers import ORDER_ID, created, order_uuid, present_by_id
 from pickup.orders.basket import Item
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound
 from pickup.orders.request_schemas import NewReturnSchema
 from pickup.orders.schemas import OrderSchema
-from pickup.orders.views import ORDER_ID, created, order_uuid, present_by_id
 
 blueprint = Blueprint(
     "returns",

@@ -1,11 +1,10 @@
 """HTTP of orders, for the shop."""
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flask import Response, current_app, jsonify, request
+from flask import Response, current_app, request
 
 from pickup.core import idempotency, problems
 from pickup.core.api import Blueprint, accepts_headers, refuses, requires, wait_preference
@@ -16,9 +15,8 @@ from pickup.core.errors import DomainError
 from pickup.core.pagination import decode_cursor, page
 from pickup.core.signals import Waiters
 from pickup.core.types import Actor, Money
-from pickup.inventory.models import Transfer
-from pickup.inventory.transfers import transfers_of
 from pickup.orders import checkout, confirming, queries, rerouting, service
+from pickup.orders.answers import ORDER_ID, created, order_uuid, present_by_id, transfers_by_order
 from pickup.orders.basket import Item
 from pickup.orders.checkout import NewOrder, Person
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, OutOfStock, PriceChanged
@@ -34,12 +32,6 @@ from pickup.payments.gateway import ChargeView
 from pickup.payments.queries import payment_of, payments_of
 
 WAIT_MAX_SECONDS = 10
-
-ORDER_ID = {
-    "description": "the `id` of the order",
-    "schema": {"type": "string"},
-    "example": "019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f",
-}
 
 blueprint = Blueprint(
     "orders",
@@ -64,8 +56,6 @@ PREFER = {
     "schema": {"type": "string"},
     "example": "wait=5",
 }
-
-_ORDER = OrderSchema()
 
 
 @blueprint.post("")
@@ -135,7 +125,7 @@ def list_orders(query: dict[str, Any]) -> dict[str, Any]:
     )
     shown = page(orders, query["limit"], lambda order: (str(order.id),))
     their_payments = payments_of([order.id for order in shown["data"]])
-    transfers = _transfers_of(shown["data"])
+    transfers = transfers_by_order(shown["data"])
     return {
         **shown,
         "data": [
@@ -156,7 +146,7 @@ def show_order(order_id: str) -> dict[str, Any]:
     """
     order = queries.get_order(order_uuid(order_id), client_id=current_caller().client_id, with_history=True)
     return {
-        **present_order(order, payment_of(order.id), transfers=_transfers_of([order])[order.id]),
+        **present_order(order, payment_of(order.id), transfers=transfers_by_order([order])[order.id]),
         **present_past(order, queries.returns_of(order)),
     }
 
@@ -235,14 +225,6 @@ def choose(answer: dict[str, Any], order_id: str) -> dict[str, Any]:
     return _change(order_id, lambda order, now: rerouting.choose(order, answer["choice"], actor=actor, now=now))
 
 
-def _transfers_of(orders: Sequence[Order]) -> dict[uuid.UUID, list[Transfer]]:
-    found: dict[uuid.UUID, list[Transfer]] = {order.id: [] for order in orders}
-    sent_for = [order.id for order in orders if order.sourcing]
-    for transfer in transfers_of(sent_for) if sent_for else ():
-        found[transfer.order_id].append(transfer)
-    return found
-
-
 def _cancel_once(order: Order, now: datetime) -> None:
     if order.status == "cancelled":  # a repeated request has its effect already
         return
@@ -259,12 +241,6 @@ def _change(order_id: str, change: Any) -> dict[str, Any]:
 
     in_transaction(work)
     return present_by_id(wanted)
-
-
-def present_by_id(order_id: uuid.UUID) -> dict[str, Any]:
-    """An order as it is now, for an answer."""
-    order = queries.get_order(order_id)
-    return present_order(order, payment_of(order_id), transfers=_transfers_of([order])[order_id])
 
 
 def _read_order(body: dict[str, Any]) -> NewOrder:
@@ -302,26 +278,7 @@ def _settled_answer(
     if opened.payment.status == "declined":
         response = problems.of(PaymentDeclined("The customer's bank declined the payment."))
     else:
-        transfers = _transfers_of([opened.order])[opened.order.id]
+        transfers = transfers_by_order([opened.order])[opened.order.id]
         response = created(present_order(opened.order, opened.payment, transfers=transfers))
     idempotency.finish(attempt, response, now=utcnow())
     return response
-
-
-def created(shown: dict[str, Any]) -> Response:
-    """An order as the answer to what was made of it or for it: bytes that can be kept."""
-    response = jsonify(_ORDER.dump(shown))
-    response.status_code = 201
-    return response
-
-
-def order_uuid(text: str) -> uuid.UUID:
-    """Read the id of an order.
-
-    Raises:
-        OrderNotFound: it is none.
-    """
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise OrderNotFound("There is no order of this id.") from None
