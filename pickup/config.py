@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ("demo", "none")
 ROUTING_POLICIES = ("nearest", "fewest_transfers", "balance")
 IF_SHORT = ("part", "move", "cancel")
+BEFORE_HOLD_LAPSES = ("capture", "renew")
 GEOCODERS = ("none", "nominatim", "photon", "arcgis")
 # Those of `stores.models.StoreKind`, which stands floors above.
 STORE_KINDS = ("store", "warehouse", "partner")
@@ -76,6 +77,8 @@ class Settings:
     till_silent_minutes: int
 
     payment_timeout_minutes: int
+    before_hold_lapses: str
+    hold_lapse_margin_hours: int
 
     outbox_lease_seconds: int
     idempotency_keep_hours: int
@@ -159,6 +162,8 @@ class Settings:
                 till_stale_minutes=env.int("TILL_STALE_MINUTES", 240, validate=Range(0, MINUTES_MAX)),
                 till_silent_minutes=env.int("TILL_SILENT_MINUTES", 1440, validate=Range(0, MINUTES_MAX)),
                 payment_timeout_minutes=env.int("PAYMENT_TIMEOUT_MINUTES", 30, validate=Range(1)),
+                before_hold_lapses=env.str("BEFORE_HOLD_LAPSES", "capture", validate=OneOf(BEFORE_HOLD_LAPSES)),
+                hold_lapse_margin_hours=env.int("HOLD_LAPSE_MARGIN_HOURS", 24, validate=Range(1)),
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
                 idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
             )

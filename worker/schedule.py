@@ -16,7 +16,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import undo
 from pickup.core.logging import log
 from pickup.inventory import checking
-from pickup.orders import sweeping
+from pickup.orders import lapsing, sweeping
 from pickup.tills import silence
 from worker.app import app
 
@@ -28,7 +28,9 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (30, sweeping.cancel_unpaid_orders),
     (30, sweeping.expire_holds),
     (30, sweeping.end_offers),
+    (60, lapsing.keep_holds),
     (60, silence.watch_tills),
+    (600, sweeping.forget_declines),
     (3600, sweeping.forget_idempotency_keys),
     (3600, checking.check_stock),
 )

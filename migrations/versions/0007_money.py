@@ -24,6 +24,7 @@ def upgrade() -> None:
     for name in (*AMOUNTS, 'written_off'):
         op.add_column('payments', sa.Column(name, sa.BigInteger(), server_default='0', nullable=False))
     op.add_column('payments', sa.Column('is_current', sa.Boolean(), server_default='true', nullable=False))
+    op.add_column('payments', sa.Column('replaces', sa.Uuid(), nullable=True))
     op.add_column('payments', sa.Column('capture_before', sa.DateTime(timezone=True), nullable=True))
     op.add_column('payments', sa.Column('action', postgresql.JSONB(none_as_null=True), nullable=True))
     op.add_column('payments', sa.Column('detail', sa.Text(), nullable=True))
@@ -77,6 +78,9 @@ def upgrade() -> None:
     )
     op.drop_constraint(op.f('uq_payments_order_id'), 'payments')
     op.create_index('uq_payments_current', 'payments', ['order_id'], unique=True, postgresql_where=sa.text('is_current'))
+    op.create_index(
+        'ix_payments_replaces', 'payments', ['replaces'], unique=True, postgresql_where=sa.text('replaces IS NOT NULL')
+    )
     op.create_index('ix_payments_replaced', 'payments', ['order_id'], postgresql_where=sa.text('NOT is_current'))
     op.create_index(
         'ix_payments_lapsing', 'payments', ['capture_before'], postgresql_where=sa.text("status = 'authorised'")
@@ -190,7 +194,7 @@ def downgrade() -> None:
         op.f('ck_payment_entries_kind'), 'payment_entries',
         "kind IN ('authorisation', 'decline', 'capture', 'void', 'refund')",
     )
-    for name in ('gateway_reference', 'problem', 'lapsing', 'replaced'):
+    for name in ('gateway_reference', 'problem', 'lapsing', 'replaced', 'replaces'):
         op.drop_index(f'ix_payments_{name}', 'payments')
     op.drop_index('uq_payments_current', 'payments')
     op.execute('DELETE FROM payments WHERE NOT is_current')
@@ -206,6 +210,6 @@ def downgrade() -> None:
     op.drop_column('sandbox_charges', 'voided')
     op.drop_column('payment_entries', 'note')
     for name in (
-        'problem_at', 'problem', 'detail', 'action', 'capture_before', 'is_current', 'written_off', *AMOUNTS
+        'problem_at', 'problem', 'detail', 'action', 'capture_before', 'replaces', 'is_current', 'written_off', *AMOUNTS
     ):
         op.drop_column('payments', name)

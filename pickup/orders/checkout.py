@@ -31,9 +31,10 @@ from pickup.orders.pickup_code import new_code
 from pickup.orders.presenting import present_quote
 from pickup.orders.quoting import Quote, quote
 from pickup.orders.transitions import advance
+from pickup.payments import declines, recording
 from pickup.payments import queries as payment_queries
-from pickup.payments import recording
 from pickup.payments import service as payments
+from pickup.payments.declines import Payer
 from pickup.payments.gateway import ChargeView
 from pickup.payments.models import Payment
 
@@ -73,7 +74,8 @@ _COLUMNS = (
 )
 _PLACE = text(f"""
     WITH claimed AS ({idempotency.CLAIM}), placed AS (
-        INSERT INTO orders ({", ".join(_COLUMNS)}) SELECT {", ".join(f":{name}" for name in _COLUMNS)} FROM claimed
+        INSERT INTO orders ({", ".join(_COLUMNS)}) SELECT {", ".join(f":{name}" for name in _COLUMNS)}
+        FROM claimed CROSS JOIN ({declines.ALLOWED}) AS allowed
         RETURNING id, number, status, total_amount, currency
     ), listed AS (
         INSERT INTO order_lines (order_id, position, product_id, quantity, unit_amount, price_version)
@@ -88,6 +90,7 @@ _PLACE = text(f"""
 """).bindparams(  # noqa: S608  put together from constants
     *idempotency.CLAIM_PARAMETERS,
     *payments.INTENTION_PARAMETERS,
+    *declines.ALLOWED_PARAMETERS,
     *(bindparam(name, type_=Order.__table__.c[name].type) for name in _COLUMNS),
     *(bindparam(name, type_=ARRAY(Integer())) for name in ("products", "quantities")),
     *(bindparam(name, type_=ARRAY(BigInteger())) for name in ("amounts", "versions")),
@@ -136,11 +139,14 @@ class OpenedOrder:
     payment: Payment
 
 
-def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, now: datetime) -> OpenedOrder:
+def open_order(
+    wanted: NewOrder, payer: Payer, attempt: idempotency.Attempt, actor: Actor, *, now: datetime
+) -> OpenedOrder:
     """Write the order and the intention to ask for the money.
 
     Raises:
         InvalidFields, OutOfStock, PriceChanged: the order cannot be; nothing is written.
+        TooManyDeclines: this customer had too many payments declined.
         RequestInProgress: another request with this key was faster.
     """
     payments.check_method(wanted.payment_method, wanted.payment_token)
@@ -157,6 +163,7 @@ def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, 
             **idempotency.claim(attempt, order_id, now=now),
             **columns,
             **_line_arrays(offer.lines),
+            **declines.allowed(payer, now=now),
             "payment_id": payment.id,
             "method": payment.method,
             "token": payment.token,
@@ -165,6 +172,7 @@ def open_order(wanted: NewOrder, attempt: idempotency.Attempt, actor: Actor, *, 
         },
     ).scalar_one_or_none()
     if number is None:
+        declines.check(payer, now=now)
         raise idempotency.RequestInProgress("Wait a moment and repeat the request.", retry_after_seconds=1)
     return OpenedOrder(_as_written(columns | {"number": number}, offer), payment)
 

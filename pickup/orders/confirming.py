@@ -11,7 +11,7 @@ from uuid import UUID
 from structlog.contextvars import bound_contextvars
 
 from pickup.core.outbox import Task
-from pickup.orders import checkout, queries
+from pickup.orders import checkout, lapsing, queries
 from pickup.payments import queries as payment_queries
 from pickup.payments import service as payments
 from pickup.payments.gateway import ChargeView
@@ -20,8 +20,13 @@ from pickup.payments.models import Payment
 
 def take_view(payment: Payment, view: ChargeView | None, *, now: datetime) -> bool:
     """Put a gateway's view of a payment into effect, under the lock of its order; False if it is no news."""
-    opened = checkout.OpenedOrder(queries.lock_order(payment.order_id), payment)
-    return checkout.settle_order(opened, view, now=now)
+    if view is None:
+        return False
+    order = queries.lock_order(payment.order_id)
+    current = payment_queries.payment_of(order.id)
+    if current.id == payment.id:
+        return checkout.settle_order(checkout.OpenedOrder(order, payment), view, now=now)
+    return lapsing.settle_renewal(order, current, payment, view, now=now)
 
 
 def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Payment]:

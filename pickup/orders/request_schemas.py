@@ -57,6 +57,13 @@ class CustomerSchema(Schema):
     locale = fields.String(
         load_default="en", validate=validate.OneOf(LOCALES), metadata={"description": "language of the messages"}
     )
+    ip_address = fields.IP(
+        metadata={
+            "description": "the address of the customer's browser, if the shop sees it. Not kept: it is what declined "
+            "payments are counted by, too",
+            "example": "203.0.113.7",
+        }
+    )
 
 
 class WhereSchema(Schema):

@@ -62,6 +62,14 @@ def due_of(standing: Standing, *, is_lapsing: bool = False) -> int | None:
     return standing.total if is_lapsing else None
 
 
+def _due_on(payment: Payment, standing: Standing, *, is_lapsing: bool = False) -> int | None:
+    """Minor units due on one payment of an order: on all but the current one nothing."""
+    if payment.is_current:
+        return due_of(standing, is_lapsing=is_lapsing)
+    is_being_renewed = payment.status == "pending" and due_of(standing) is None
+    return None if is_being_renewed else 0
+
+
 def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Settlement]:
     """What to ask for; by task, without those where there is nothing to do."""
     orders = list({task.subject_id for task in tasks})
@@ -69,9 +77,10 @@ def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Settlement]:
     refunds = payment_queries.open_refunds_of([each.id for found in payments_by_order.values() for each in found])
     wanted = {}
     for task in tasks:
-        due = due_of(standings[task.subject_id], is_lapsing=task.event_type == "payment.lapsing")
+        standing, is_lapsing = standings[task.subject_id], task.event_type == "payment.lapsing"
         for payment in payments_by_order[task.subject_id]:
-            step = _next(payment, due if payment.is_current else 0, refunds[payment.id], now)
+            due = _due_on(payment, standing, is_lapsing=is_lapsing)
+            step = _next(payment, due, refunds[payment.id], now)
             if step is not None:
                 wanted[task.id] = Settlement(payment, *step, tries_before=task.attempts)
                 break
@@ -141,7 +150,7 @@ def _unfinished(order_ids: set[uuid.UUID]) -> list[uuid.UUID]:
     refunds = payment_queries.open_refunds_of([each.id for found in payments_by_order.values() for each in found])
 
     def has_more(payment: Payment) -> bool:
-        due = due_of(standings[payment.order_id]) if payment.is_current else 0
+        due = _due_on(payment, standings[payment.order_id])
         if due is None:
             return False
         return bool(refunds[payment.id]) or next_step(payment_queries.balance_of(payment), due) is not None

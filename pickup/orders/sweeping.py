@@ -14,6 +14,7 @@ from pickup.core.types import SYSTEM
 from pickup.orders import checkout, confirming, queries, service
 from pickup.orders.models import Order
 from pickup.orders.transitions import advance
+from pickup.payments import declines
 from pickup.payments import queries as payment_queries
 
 # Younger than this, a pending payment is in the hands of the request that opened it.
@@ -83,3 +84,8 @@ def forget_idempotency_keys(now: datetime) -> int:
     settings: Settings = current_app.extensions["settings"]
     limit = now - timedelta(hours=settings.idempotency_keep_hours)
     return in_transaction(lambda: idempotency.forget_older_than(limit))
+
+
+def forget_declines(now: datetime) -> int:
+    """Drop declined payments that count no more."""
+    return in_transaction(lambda: declines.forget_older_than(now - declines.WINDOW))

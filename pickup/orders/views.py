@@ -26,8 +26,9 @@ from pickup.orders.places import read_pickup
 from pickup.orders.presenting import present_order, present_past
 from pickup.orders.request_schemas import ArrivalSchema, ChoiceSchema, NewOrderSchema, OrdersQuery, PersonSchema
 from pickup.orders.schemas import OrderPageSchema, OrderSchema, OrderWithHistorySchema
+from pickup.payments import declines
 from pickup.payments import service as payments
-from pickup.payments.errors import PaymentDeclined
+from pickup.payments.errors import PaymentDeclined, TooManyDeclines
 from pickup.payments.gateway import ChargeView
 from pickup.payments.queries import payment_of, payments_of
 
@@ -68,6 +69,7 @@ PREFER = {
     OutOfStock,
     PriceChanged,
     PaymentDeclined,
+    TooManyDeclines,
 )
 @blueprint.arguments(NewOrderSchema)
 @blueprint.response(201, OrderSchema)
@@ -83,10 +85,10 @@ def place_order(body: dict[str, Any]) -> Response:
     there is one order, one charge, and one answer.
     """
     now, caller = utcnow(), current_caller()
-    attempt = idempotency.attempt_of(caller.client_id, request.get_json())
+    attempt, payer = idempotency.attempt_of(caller.client_id, request.get_json()), _payer(caller.client_id, body)
     try:
         wanted = _read_order(body)
-        opened = in_transaction(lambda: checkout.open_order(wanted, attempt, caller.actor, now=now))
+        opened = in_transaction(lambda: checkout.open_order(wanted, payer, attempt, caller.actor, now=now))
     except DomainError:
         # Only now it matters whether the request is a repetition: what was refused has no effect.
         earlier = idempotency.earlier(attempt, now=now)
@@ -103,7 +105,7 @@ def place_order(body: dict[str, Any]) -> Response:
         _wait_for_decision(opened.order.id, seconds)
         opened = checkout.reopen(opened.order.id)
         view = None
-    return in_transaction(lambda: _settled_answer(opened, view, attempt, now))
+    return in_transaction(lambda: _settled_answer(opened, view, payer, attempt, now))
 
 
 @blueprint.get("")
@@ -243,6 +245,12 @@ def _change(order_id: str, change: Any) -> dict[str, Any]:
     return present_by_id(wanted)
 
 
+def _payer(client_id: int, body: dict[str, Any]) -> declines.Payer:
+    customer = body["customer"]
+    address = customer.get("ip_address")
+    return declines.Payer(client_id, request.remote_addr or "", customer["email"], str(address) if address else None)
+
+
 def _read_order(body: dict[str, Any]) -> NewOrder:
     customer, collector, expected = body["customer"], body["pickup"].get("collector"), body.get("expected_total")
     return NewOrder(
@@ -270,13 +278,18 @@ def _wait_for_decision(order_id: uuid.UUID, seconds: int) -> None:
 
 
 def _settled_answer(
-    opened: checkout.OpenedOrder, view: ChargeView | None, attempt: idempotency.Attempt, now: datetime
+    opened: checkout.OpenedOrder,
+    view: ChargeView | None,
+    payer: declines.Payer,
+    attempt: idempotency.Attempt,
+    now: datetime,
 ) -> Response:
     """Put the gateway's word into effect, and keep the answer under the idempotency key before anybody sees it."""
     if view is not None and not checkout.settle_order(opened, view, now=now):
         opened = checkout.reopen(opened.order.id)  # somebody else has put it into effect
     if opened.payment.status == "declined":
-        response = problems.of(PaymentDeclined("The customer's bank declined the payment."))
+        too_many = declines.count(payer, now=now)
+        response = problems.of(too_many or PaymentDeclined("The customer's bank declined the payment."))
     else:
         transfers = transfers_by_order([opened.order])[opened.order.id]
         response = created(present_order(opened.order, opened.payment, transfers=transfers))

@@ -38,6 +38,7 @@ class Payment(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     order_id: Mapped[uuid.UUID]
     is_current: Mapped[bool] = mapped_column(server_default="true")
+    replaces: Mapped[uuid.UUID | None] = mapped_column(doc="the payment whose hold it is to renew")
     method: Mapped[str]
     token: Mapped[str] = mapped_column(doc="the gateway's name for the customer's means of payment; no card data")
     status: Mapped[str]
@@ -60,6 +61,7 @@ class Payment(Base):
     __table_args__ = (
         Index("uq_payments_current", "order_id", unique=True, postgresql_where=text("is_current")),
         Index("ix_payments_replaced", "order_id", postgresql_where=text("NOT is_current")),
+        Index("ix_payments_replaces", "replaces", unique=True, postgresql_where=text("replaces IS NOT NULL")),
         Index("ix_payments_pending", "created_at", postgresql_where=text("status = 'pending'")),
         Index("ix_payments_lapsing", "capture_before", postgresql_where=text("status = 'authorised'")),
         Index("ix_payments_problem", "problem_at", postgresql_where=text("problem IS NOT NULL")),

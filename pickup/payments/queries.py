@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, func, or_, select
 
 from pickup.core.db import db
+from pickup.core.models import OutboxTask
 from pickup.payments.models import Payment, PaymentRefund
 from pickup.payments.settlement import Balance
 
@@ -61,6 +62,34 @@ def pending_since(since: datetime, *, limit: int) -> list[Payment]:
             .limit(limit)
         )
     )
+
+
+def lapsing(before: datetime, *, limit: int) -> list[Payment]:
+    """Payments whose hold ends before an instant, with nobody about to do something about it."""
+    waiting = select(OutboxTask.id).where(
+        OutboxTask.handler == "settle_payment", OutboxTask.subject_id == Payment.order_id
+    )
+    return list(
+        db.session.scalars(
+            select(Payment)
+            .where(
+                Payment.status == "authorised",
+                Payment.capture_before < before,
+                Payment.is_current,
+                Payment.problem.is_(None),
+                ~waiting.exists(),
+            )
+            .order_by(Payment.capture_before)
+            .limit(limit)
+        )
+    )
+
+
+def renewals_of(payment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Payment]:
+    """The payments that are, or were, to take the place of others, by the id of those."""
+    wanted = bindparam("payments", list(payment_ids), type_=ARRAY(Uuid()))
+    chosen = select(Payment).where(Payment.replaces == any_(wanted))
+    return {payment.replaces: payment for payment in db.session.scalars(chosen) if payment.replaces}
 
 
 def open_refunds_of(payment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[PaymentRefund]]:
