@@ -36,7 +36,8 @@ BY_CODE = {
     "unsupported_media_type": "Send `Content-Type: application/json`.",
     "invalid_fields": "`errors` names each bad field by a JSON pointer, and says what is wrong with it. A field that "
     "is not known is bad, too: misspelt ones are not dropped in silence.",
-    "idempotency_key_reused": "Use a fresh key for each new order or return. To repeat an old request, send the very same body.",
+    "idempotency_key_reused": "Use a fresh key for each new order or return. To repeat an old request, send the very "
+    "same body.",
     "code_entry_locked": "Wait a few minutes, or let a manager look the order up.",
     "sign_in_locked": "Wait a few minutes, then sign in with the right PIN.",
     "internal_error": "Repeat the request later, with the same `Idempotency-Key`. If it stays, tell us the "
