@@ -92,6 +92,7 @@ def test_a_returning_customer(open_page, world, collect, size, javascript):
 def test_by_keyboard_alone(page, world, collect):
     order = collect({"MILK": 3})
     sign_in(page)
+    expect(page.get_by_label("Pickup code")).to_be_focused()
     page.keyboard.type(order.pickup_code)
     page.keyboard.press("Enter")
     expect(page.get_by_label("Fluid Milk")).to_be_visible()
