@@ -77,6 +77,7 @@ class Settings:
     till_silent_minutes: int
 
     payment_timeout_minutes: int
+    hold_while_paying_minutes: int
     before_hold_lapses: str
     hold_lapse_margin_hours: int
 
@@ -162,6 +163,7 @@ class Settings:
                 till_stale_minutes=env.int("TILL_STALE_MINUTES", 240, validate=Range(0, MINUTES_MAX)),
                 till_silent_minutes=env.int("TILL_SILENT_MINUTES", 1440, validate=Range(0, MINUTES_MAX)),
                 payment_timeout_minutes=env.int("PAYMENT_TIMEOUT_MINUTES", 30, validate=Range(1)),
+                hold_while_paying_minutes=env.int("HOLD_WHILE_PAYING_MINUTES", 0, validate=Range(0, MINUTES_MAX)),
                 before_hold_lapses=env.str("BEFORE_HOLD_LAPSES", "capture", validate=OneOf(BEFORE_HOLD_LAPSES)),
                 hold_lapse_margin_hours=env.int("HOLD_LAPSE_MARGIN_HOURS", 24, validate=Range(1)),
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),

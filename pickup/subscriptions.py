@@ -1,11 +1,12 @@
 """Who does something when something happens: per event the handlers that get a task in the outbox.
 
-What a handler does, and on which queue, stands in `worker/handlers.py`. `order.withdrawn`, `order.returned`,
-`payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short` and `store.closed` are ours alone; the other
-events are those that webhooks may carry.
+What a handler does, and on which queue, stands in `worker/handlers.py`. `order.unpaid`, `order.withdrawn`,
+`order.returned`, `payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short` and `store.closed` are ours
+alone; the other events are those that webhooks may carry.
 """
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
+    "order.unpaid": ("hold_stock",),
     "order.placed": ("reserve_stock",),
     "order.rerouted": ("reserve_stock",),
     "order.reserved": ("notify_customer",),

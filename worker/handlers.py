@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pickup.core.outbox import Task
-from pickup.orders import announcing, closing, confirming, reserving, settling, shortages
+from pickup.orders import announcing, closing, confirming, holding, reserving, settling, shortages
 
 Effect = Callable[[Sequence[Task], datetime], Sequence[Task]]
 
@@ -46,6 +46,7 @@ class Remote:
 # to gather for a moment. The first task after a pause never waits. Nobody misses half a second of a mail.
 HANDLERS: dict[str, Batch | Remote] = {
     "reserve_stock": Batch("reservations", (reserving.reserve_stock, reserving.route_on)),
+    "hold_stock": Batch("reservations", (holding.hold_stock,)),
     "cover_shortages": Batch("reservations", (shortages.cover_shortages,)),
     "clear_store": Batch("reservations", (closing.clear_store,), size=1),
     "ask_gateway": Remote("payments", confirming.prepare, confirming.performing, confirming.record),

@@ -16,7 +16,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import undo
 from pickup.core.logging import log
 from pickup.inventory import checking
-from pickup.orders import lapsing, sweeping
+from pickup.orders import holding, lapsing, sweeping
 from pickup.tills import silence
 from worker.app import app
 
@@ -26,6 +26,7 @@ Job = Callable[[datetime], int]
 SCHEDULE: tuple[tuple[float, Job], ...] = (
     (5, sweeping.resolve_pending_payments),
     (30, sweeping.cancel_unpaid_orders),
+    (15, holding.end_unpaid_holds),
     (30, sweeping.expire_holds),
     (30, sweeping.end_offers),
     (60, lapsing.keep_holds),

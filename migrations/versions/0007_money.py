@@ -172,6 +172,13 @@ def upgrade() -> None:
     op.create_check_constraint(
         op.f('ck_orders_returned_amount'), 'orders', 'returned_amount BETWEEN 0 AND total_amount'
     )
+    op.add_column('orders', sa.Column('held_until', sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        'ix_orders_held_unpaid', 'orders', ['held_until'], postgresql_where=sa.text('held_until IS NOT NULL')
+    )
+    op.create_check_constraint(
+        op.f('ck_orders_held_until'), 'orders', "held_until IS NULL OR status IN ('awaiting_payment', 'placed')"
+    )
     op.add_column('order_lines', sa.Column('returned', sa.Integer(), server_default='0', nullable=False))
     op.create_check_constraint(
         op.f('ck_order_lines_returned'), 'order_lines', 'returned BETWEEN 0 AND quantity - short'
@@ -181,6 +188,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_constraint(op.f('ck_order_lines_returned'), 'order_lines')
     op.drop_column('order_lines', 'returned')
+    op.drop_constraint(op.f('ck_orders_held_until'), 'orders')
+    op.drop_index('ix_orders_held_unpaid', 'orders')
+    op.drop_column('orders', 'held_until')
     op.drop_constraint(op.f('ck_orders_returned_amount'), 'orders')
     op.drop_column('orders', 'returned_amount')
     for table in ('return_lines', 'returns', 'sandbox_refunds', 'declined_payments', 'gateway_events', 'payment_refunds'):

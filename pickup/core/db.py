@@ -86,6 +86,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         "pool_size": settings.database_pool_size,
         "max_overflow": settings.web_threads,
         "pool_timeout": 10,
+        "hide_parameters": True,  # what customers are called, and pay with, is nothing for a log
         "connect_args": {
             "connect_timeout": 5,
             "options": f"-c timezone=UTC -c lock_timeout={settings.database_lock_timeout_seconds}s"

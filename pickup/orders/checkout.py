@@ -21,7 +21,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from pickup.core import idempotency
 from pickup.core.db import run
 from pickup.core.types import Actor, Money, new_id
-from pickup.orders import queries
+from pickup.orders import holding, queries
 from pickup.orders.basket import Item, PricedLine
 from pickup.orders.errors import PriceChanged
 from pickup.orders.finding import Pickup
@@ -214,6 +214,8 @@ def _follow(order: Order, payment: Payment, now: datetime) -> None:
         advance([order], "pay", actor=GATEWAY, now=now)
     elif order.status == INITIAL and payment.status in ("declined", "voided"):
         advance([order], "cancel", actor=GATEWAY, now=now, reason="payment_failed", note=payment.detail)
+    elif order.status == INITIAL:
+        holding.ask_to_hold(order.id, now=now)
     elif order.status in FINAL:
         payments.unsettle(order.id, now=now)  # it came too late, or was not ours: what is due is due
     elif payment.status == "voided":

@@ -51,6 +51,9 @@ class Order(Base):
     )
     # What the customer was told. Before that an order may go elsewhere silently, after it only with their consent.
     told_at: Mapped[datetime | None]
+    held_until: Mapped[datetime | None] = mapped_column(
+        doc="goods are kept for it, though it is not paid yet, until then"
+    )
     if_short: Mapped[str | None] = mapped_column(doc="what the customer wants if goods are missing; empty: the setting")
     offer: Mapped[dict[str, Any] | None] = mapped_column(doc="what the customer can choose from, while we wait")
     offer_until: Mapped[datetime | None]
@@ -86,6 +89,8 @@ class Order(Base):
         Index("ix_orders_unpaid", "placed_at", postgresql_where=text("status = 'awaiting_payment'")),
         Index("ix_orders_held", "hold_until", postgresql_where=text("status = 'ready'")),
         Index("ix_orders_offered", "offer_until", postgresql_where=text("offer_until IS NOT NULL")),
+        Index("ix_orders_held_unpaid", "held_until", postgresql_where=text("held_until IS NOT NULL")),
+        CheckConstraint("held_until IS NULL OR status IN ('awaiting_payment', 'placed')", name="held_until"),
         CheckConstraint("(offer IS NULL) = (offer_until IS NULL)", name="offer_has_an_end"),
         CheckConstraint("offer IS NULL OR status = 'placed'", name="offer_while_placed"),
         CheckConstraint(text(f"if_short IN {IF_SHORT}"), name="if_short"),

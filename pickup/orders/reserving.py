@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Uuid, bindparam, text
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
 
 from pickup.core import signals
 from pickup.core.db import run
@@ -20,6 +20,8 @@ from pickup.inventory import service as inventory
 from pickup.inventory import transfers
 from pickup.inventory.allocation import Demand, Key, allocate
 from pickup.orders import capacity, queries, rerouting
+from pickup.orders.lifecycle import Status
+from pickup.orders.models import Order
 from pickup.orders.sourcing import Source
 from pickup.orders.transitions import advance
 from pickup.stores.directory import StoreDirectory, fresh_directory
@@ -36,6 +38,8 @@ class PlacedOrder:
     status: str
     store_id: int
     capacity_hour: datetime | None
+    held_until: datetime | None
+    """Set where its goods are kept for it already, since before it was paid."""
     sources: tuple[Source, ...]
 
     @property
@@ -68,14 +72,14 @@ class PlacedOrder:
 
 
 # The order of ids is the order in which several orders are locked, everywhere.
-_LOCK_PLACED = text("""
-    SELECT id, number, status, store_id, capacity_hour, sourcing,
+_LOCK_WAITING = text("""
+    SELECT id, number, status, store_id, capacity_hour, held_until, sourcing,
            ARRAY(SELECT ARRAY[product_id, quantity] FROM order_lines WHERE order_id = orders.id)
     FROM orders
-    WHERE id = ANY(:ids) AND status = 'placed' AND offer IS NULL
+    WHERE id = ANY(:ids) AND status = :status AND offer IS NULL
     ORDER BY id
     FOR UPDATE
-""").bindparams(bindparam("ids", type_=ARRAY(Uuid())))
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid())), bindparam("status", type_=Text()))
 
 
 def reserve_stock(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
@@ -85,7 +89,7 @@ def reserve_stock(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
         The tasks of the orders that found less than they need, or a store that takes no orders any more.
     """
     stores = fresh_directory()
-    orders = _lock_placed([task.subject_id for task in tasks])
+    orders = lock_waiting([task.subject_id for task in tasks], "placed")
     met = _reserve([order for order in orders if order.can_be_done_by(stores)], stores, now)
     signals.after_commit(signals.ORDER_DECIDED, met)
     lost = {order.id for order in orders} - met
@@ -96,14 +100,15 @@ def route_on(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
     """Send the orders that lost the race on to another store, or cancel them."""
     orders = queries.lock_orders((task.subject_id for task in tasks), with_lines=True)
     placed = sorted((order for order in orders if order.status == "placed"), key=lambda order: order.number)
+    let_go([order for order in placed if order.held_until], now)
     decided = rerouting.route_on(placed, actor=WORKER, now=now)
     signals.after_commit(signals.ORDER_DECIDED, decided)
     return ()
 
 
-def _lock_placed(ids: Sequence[uuid.UUID]) -> list[PlacedOrder]:
-    """Orders that wait for their goods, locked, in the order in which they were placed."""
-    orders = [_placed_order(*row) for row in run(_LOCK_PLACED, {"ids": ids})]
+def lock_waiting(ids: Sequence[uuid.UUID], status: Status) -> list[PlacedOrder]:
+    """Orders of a status that wait for their goods, locked, in the order in which they were placed."""
+    orders = [_placed_order(*row) for row in run(_LOCK_WAITING, {"ids": ids, "status": status})]
     return sorted(orders, key=lambda order: order.number)
 
 
@@ -113,15 +118,28 @@ def _placed_order(
     status: str,
     store_id: int,
     capacity_hour: datetime | None,
+    held_until: datetime | None,
     sourcing: Sequence[Mapping[str, Any]] | None,
     lines: Sequence[tuple[int, int]],
 ) -> PlacedOrder:
     own_shelf = Source(store_id, dict(lines), None)
     sources = tuple(Source.from_json(each) for each in sourcing) if sourcing else (own_shelf,)
-    return PlacedOrder(order_id, number, status, store_id, capacity_hour, sources)
+    return PlacedOrder(order_id, number, status, store_id, capacity_hour, held_until, sources)
 
 
 def _reserve(orders: Sequence[PlacedOrder], stores: StoreDirectory, now: datetime) -> set[uuid.UUID]:
+    """What is kept for an order already is its own; the others take theirs from what is left."""
+    met = keep([order for order in orders if not order.held_until], stores, now)
+    met |= {order.id for order in orders if order.held_until}
+    winners = [order for order in orders if order.id in met]
+    transfers.request([request for order in winners for request in _requests(order)], now=now)
+    advance([order for order in winners if not order.is_sent_for], "reserve", actor=WORKER, now=now)
+    advance([order for order in winners if order.is_sent_for], "send_for", actor=WORKER, now=now)
+    return met
+
+
+def keep(orders: Sequence[PlacedOrder], stores: StoreDirectory, now: datetime) -> set[uuid.UUID]:
+    """Keep the goods of orders for them, and a place in the store's hour; returns those for which there is enough."""
     demands = {order.id: order.demand() for order in orders}
     available: dict[Hashable, int] = {}
     available |= inventory.lock_available(
@@ -135,10 +153,16 @@ def _reserve(orders: Sequence[PlacedOrder], stores: StoreDirectory, now: datetim
     winners = [order for order in orders if order.id in met]
     inventory.hold([hold for order in winners for hold in _holds(order)], now=now)
     capacity.take_on(order.hour for order in winners if order.hour)
-    transfers.request([request for order in winners for request in _requests(order)], now=now)
-    advance([order for order in winners if not order.is_sent_for], "reserve", actor=WORKER, now=now)
-    advance([order for order in winners if order.is_sent_for], "send_for", actor=WORKER, now=now)
     return met
+
+
+def let_go(orders: Sequence[Order], now: datetime) -> None:
+    """The goods that were kept for orders before they were paid are free again. The orders are locked."""
+    if orders:
+        inventory.release([order.id for order in orders], now=now)
+        capacity.give_back((order.store_id, order.capacity_hour) for order in orders if order.capacity_hour)
+    for order in orders:
+        order.held_until = None
 
 
 def _holds(order: PlacedOrder) -> list[inventory.Hold]:

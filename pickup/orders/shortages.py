@@ -11,20 +11,20 @@ from pickup.core.outbox import Task
 from pickup.core.types import Actor
 from pickup.inventory.allocation import Key
 from pickup.inventory.queries import lock_stock_levels
-from pickup.orders import queries, rerouting
+from pickup.orders import queries, rerouting, reserving
 from pickup.orders.models import Order
 
 WORKER = Actor("worker", "shortages")
 
-# The youngest first; but goods that somebody has in hand are there, so those being picked come after all others, and
-# those that stand ready are not touched.
+# Those that are not paid for yet come first, then the youngest; but goods that somebody has in hand are there, so those
+# being picked come after all others, and those that stand ready are not touched.
 _YOUNGEST_HOLDERS = text("""
     SELECT held.store_id, held.product_id, held.order_id, held.quantity
     FROM reservations AS held
     JOIN unnest(:store_ids, :product_ids) AS short (store_id, product_id) USING (store_id, product_id)
     JOIN orders ON orders.id = held.order_id
-    WHERE orders.status IN ('in_transit', 'reserved', 'picking')
-    ORDER BY orders.status = 'picking', held.reserved_at DESC, orders.number DESC
+    WHERE orders.status IN ('in_transit', 'reserved', 'picking') OR orders.held_until IS NOT NULL
+    ORDER BY orders.held_until IS NULL, orders.status = 'picking', held.reserved_at DESC, orders.number DESC
 """).bindparams(bindparam("store_ids", type_=ARRAY(Integer())), bindparam("product_ids", type_=ARRAY(Integer())))
 
 
@@ -39,6 +39,9 @@ def cover_shortages(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
     locked = {order.id: order for order in queries.lock_orders({each[1] for each in holders}, with_lines=True)}
     excess = {key: level.reserved - level.on_hand for key, level in lock_stock_levels(keys).items()}
     leaving = _last_in(_youngest_holders(keys), locked, excess)
+    unpaid = [order for order, _ in leaving if order.held_until]
+    reserving.let_go(unpaid, now)
+    leaving = [(order, store_id) for order, store_id in leaving if order not in unpaid]
     at_pickup_point = [order for order, store_id in leaving if order.store_id == store_id]
     if at_pickup_point:
         rerouting.withdraw(at_pickup_point, "sold_at_till", actor=WORKER, now=now)

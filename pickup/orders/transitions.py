@@ -29,6 +29,8 @@ class Advancing(Protocol):
     def store_id(self) -> int: ...
     @property
     def capacity_hour(self) -> datetime | None: ...
+    @property
+    def held_until(self) -> datetime | None: ...
 
 
 # The step, its history and its event are one statement, for as many orders as there are. An offer ends with the step
@@ -40,6 +42,7 @@ _MOVED = """
     ), moved AS (
         UPDATE orders SET
             status = :target, reason = :reason, changed_at = :now, offer = NULL, offer_until = NULL,
+            held_until = CASE WHEN given.status = 'awaiting_payment' AND :target = 'placed' THEN held_until END,
             told_at = CASE WHEN :tells THEN coalesce(told_at, :now) ELSE told_at END
         FROM given WHERE orders.id = given.id
         RETURNING orders.id, orders.number, orders.store_id, given.status AS came_from, given.position
@@ -69,11 +72,13 @@ _MOVE_AND_EMIT = text(_MOVED + _TOLD + outbox.EMISSION).bindparams(*_PARAMETERS,
 
 def _release(orders: Sequence[Advancing], now: datetime) -> None:
     """What has not been reserved, or taken on, is not given back."""
-    holding = [order for order in orders if order.status in HOLDING_GOODS]
+    holding = [order for order in orders if order.status in HOLDING_GOODS or order.held_until]
     if holding:
         inventory.release([order.id for order in holding], now=now)
     capacity.give_back(
-        (order.store_id, order.capacity_hour) for order in holding if order.capacity_hour and order.status in NOT_BEGUN
+        (order.store_id, order.capacity_hour)
+        for order in holding
+        if order.capacity_hour and (order.status in NOT_BEGUN or order.held_until)
     )
 
 
@@ -139,6 +144,8 @@ def _keep_up(orders: Sequence[Advancing], row: Transition, reason: Reason | None
         if isinstance(order, Order):
             for name, value in changed.items():
                 set_committed_value(order, name, value)
+            if order.held_until and row.action != "pay":
+                set_committed_value(order, "held_until", None)
             if row.event == "order.reserved" and order.told_at is None:
                 set_committed_value(order, "told_at", now)
 

@@ -1,11 +1,15 @@
 """Hostile and careless input: each a 4xx problem that names the field, never a 5xx, and nothing half-written."""
 
 import json
+import traceback
 from typing import Any
 
 import pytest
+import structlog
+from sqlalchemy import text
 
 from pickup.core.db import db
+from pickup.orders import checkout
 from pickup.orders.models import Order
 from tests.api_client import ApiClient
 from tests.world import World
@@ -200,3 +204,30 @@ def test_a_method_that_a_route_has_not_is_refused_with_what_it_has(shop: ApiClie
     assert answer.status_code == 405
     assert {"GET", "POST"} <= set(answer.headers["Allow"].replace(" ", "").split(","))
     assert answer.json["code"] == "method_not_allowed"
+
+
+def test_a_card_number_goes_nowhere(world, shop, capfd):
+    """Tokens only: a shop that sends a card is told so, and nobody reads the number in an answer or a log."""
+    world.stock(world.store("1"), world.product("A"), 5)
+    card = "4242424242424242"
+
+    answer = shop.order(world.order_body({"A": 1}, token=card))
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/payment/token")
+    assert card not in answer.text
+    assert card not in "".join(capfd.readouterr())
+
+
+def test_what_a_customer_is_called_is_not_in_the_log_of_a_fault(world, shop, monkeypatch):
+    def fail(*_, **__):
+        db.session.execute(text("SELECT 1 / 0 WHERE :name <> ''"), {"name": body["customer"]["name"]})
+
+    world.stock(world.store("1"), world.product("A"), 5)
+    monkeypatch.setattr(checkout, "open_order", fail)
+    body = world.order_body({"A": 1})
+
+    with structlog.testing.capture_logs() as log:
+        assert shop.order(body).status_code == 500
+    said = "".join(traceback.format_exception(log[0]["exc_info"]))
+    assert "division by zero" in said
+    assert body["customer"]["name"] not in said
