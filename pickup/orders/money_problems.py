@@ -101,7 +101,7 @@ def settle_otherwise(order: Order, note: str, *, actor: Actor, now: datetime) ->
     amount = 0 if problem.kind == "release_refused" else problem.amount
     payments.write_off(payment.id, amount, f"{actor.name} ({problem.kind}): {note}", now=now)
     payments.unsettle(order.id, now=now)
-    log.info("money_settled_otherwise", order_id=str(order.id), problem=problem.kind, by=actor.name, note=note)
+    log.info("money_settled_otherwise", order_id=str(order.id), problem=problem.kind, by=actor.name)
     return True
 
 

@@ -313,7 +313,7 @@ def test_money_that_the_bank_does_not_let_go_of_is_nobodys_loss(world, shop, sto
     assert problems_of(store) == [("release_refused", 200, True)]
     assert "$2.00 still held" in money_on(manager)
     settle(manager, order, note="it lapses on Friday")
-    assert entries_of(order) == [("authorisation", 200)]
+    assert entries_of(order) == [("authorisation", 200), ("write_off", 0)], "the note is kept"
     assert problems_of(store) == []
 
 
