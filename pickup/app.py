@@ -24,6 +24,7 @@ from pickup.inventory import views as inventory_views
 from pickup.inventory.gauges import stock_gauges
 from pickup.notifications import service as notifications
 from pickup.notifications import views as notification_views
+from pickup.orders import returns_views as order_returns_views
 from pickup.orders import views as order_views
 from pickup.orders.gauges import order_gauges
 from pickup.payments import service as payments
@@ -32,6 +33,8 @@ from pickup.pricing import views as pricing_views
 from pickup.reference import views as reference_views
 from pickup.staff import commands as staff_commands
 from pickup.staff import goods_views as staff_goods_views
+from pickup.staff import money_views as staff_money_views
+from pickup.staff import returns_views as staff_returns_views
 from pickup.staff import views as staff_views
 from pickup.storefront import views as storefront_views
 from pickup.stores import directory
@@ -86,6 +89,7 @@ def _register_api(app: Flask) -> None:
     for blueprint in (
         storefront_views.blueprint,
         order_views.blueprint,
+        order_returns_views.blueprint,
         inventory_views.blueprint,
         pricing_views.blueprint,
         store_views.blueprint,
@@ -103,6 +107,8 @@ def _register_pages(app: Flask) -> None:
         reference_views.blueprint,
         staff_views.blueprint,
         staff_goods_views.blueprint,
+        staff_returns_views.blueprint,
+        staff_money_views.blueprint,
         customer_views.blueprint,
         bank_views.blueprint,
     ):

@@ -14,7 +14,9 @@ from pickup.catalog.models import Product
 from pickup.core import auth, revisions
 from pickup.core.clock import utcnow
 from pickup.core.db import Base, db, unit_of_work
+from pickup.core.types import Actor
 from pickup.inventory.models import StockLevel, StockMovement
+from pickup.orders import queries, service
 from pickup.orders.models import Order
 from pickup.pricing.models import Price
 from pickup.stores.models import Store
@@ -126,12 +128,21 @@ class World:
         with unit_of_work():
             order.offer, order.offer_until = {"why": "short_pick", "options": {"move": option}}, order.hold_until
 
+    def collect(self, order: Order) -> Order:
+        """Let a placed order be reserved, picked and handed over; its money is still to be taken."""
+        self.work()
+        sam = Actor("staff", "Sam")
+        with unit_of_work():
+            locked = queries.lock_order(order.id)
+            service.start_picking(locked, actor=sam, now=utcnow())
+            service.mark_ready(locked, actor=sam, now=utcnow())
+            assert service.hand_over(locked, locked.pickup_code, actor=sam, is_manager=False, now=utcnow())
+        return self.order(order.id)
+
     def order(self, order_id: uuid.UUID | str) -> Order:
         """The order as the database has it now, with all that hangs on it."""
-        from pickup.orders.queries import get_order
-
         db.session.rollback()
-        return get_order(uuid.UUID(str(order_id)), with_history=True)
+        return queries.get_order(uuid.UUID(str(order_id)), with_history=True)
 
     def work(self) -> None:
         """Let relay and workers do all there is to do: the real relay, real Redis, real RQ workers."""

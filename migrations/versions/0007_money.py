@@ -98,7 +98,9 @@ def upgrade() -> None:
         op.f('ck_payment_entries_kind'), 'payment_entries',
         "kind IN ('authorisation', 'capture', 'void', 'refund', 'write_off')",
     )
-    op.create_check_constraint(op.f('ck_payment_entries_amount'), 'payment_entries', 'amount > 0')
+    op.create_check_constraint(
+        op.f('ck_payment_entries_amount'), 'payment_entries', "amount > 0 OR (kind = 'write_off' AND amount = 0)"
+    )
     op.create_check_constraint(
         op.f('ck_sandbox_charges_taken_or_given_back_once'), 'sandbox_charges', 'captured + voided <= amount'
     )

@@ -3,11 +3,15 @@
 The claim on a key is a row of the transaction that has the effect, so there is never one without the other. The
 answer is stored before it is sent. A claim whose owner died without an answer is handed to the next request with the
 same key once `CLAIM_LEASE` has passed; it names the subject (the order) to go on with.
+
+A request whose effect is one transaction needs no more than `once`: claim, effect and answer are one commit. One that
+has to commit before it has an answer (a gateway is asked in between) takes the parts.
 """
 
 import hashlib
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,11 +76,23 @@ def attempt_of(client_id: int, body: Any) -> Attempt:
         IdempotencyKeyMissing: the header is absent or empty.
         InvalidFields: the key is longer than 255 characters or not printable ASCII.
     """
-    key = request.headers.get(HEADER, "").strip()
-    if not key:
+    attempt = attempt_if_keyed(client_id, body)
+    if attempt is None:
         raise IdempotencyKeyMissing(
             f"Send a fresh `{HEADER}` with each new order, and the same one when you repeat it."
         )
+    return attempt
+
+
+def attempt_if_keyed(client_id: int, body: Any) -> Attempt | None:
+    """Read the key of the present request, where it is free to have none.
+
+    Raises:
+        InvalidFields: as above.
+    """
+    key = request.headers.get(HEADER, "").strip()
+    if not key:
+        return None
     if len(key) > KEY_MAX_LENGTH or not key.isascii() or not key.isprintable():
         raise InvalidFields.at(f"/{HEADER}", f"must be at most {KEY_MAX_LENGTH} printable ASCII characters")
     canonical = json.dumps([request.method, request.path, body], sort_keys=True, separators=(",", ":"))
@@ -105,6 +121,35 @@ def claim(attempt: Attempt, subject_id: uuid.UUID, *, now: datetime) -> dict[str
     }
 
 
+_CLAIM = text(CLAIM).bindparams(*CLAIM_PARAMETERS)
+
+
+def once(attempt: Attempt | None, work: Callable[[], Response], *, subject_id: uuid.UUID, now: datetime) -> Response:
+    """The answer of `work`, which is done once for a key, however often and however many at a time ask for it.
+
+    In the present transaction: a refusal of `work`, which rolls it back, gives the key back too. Who comes second waits
+    for the first one's commit.
+
+    Args:
+        attempt: None for a request without a key, which is always done.
+        subject_id: what the request is about.
+
+    Raises:
+        IdempotencyKeyReused: the former request said something else.
+        RequestInProgress: its claim has gone in this moment.
+    """
+    if attempt is None:
+        return work()
+    if run(_CLAIM, claim(attempt, subject_id, now=now)).one_or_none() is None:
+        found = earlier(attempt, now=now)
+        if found is None or found.answer is None:
+            raise RequestInProgress("Wait a moment and repeat the request.", retry_after_seconds=1)
+        return found.answer
+    response = work()
+    finish(attempt, response, now=now)
+    return response
+
+
 def earlier(attempt: Attempt, *, now: datetime) -> Earlier | None:
     """What a former request with this key left, or None if there was none.
 
@@ -121,7 +166,7 @@ def earlier(attempt: Attempt, *, now: datetime) -> Earlier | None:
     if row is None:
         return None
     if row.fingerprint != attempt.fingerprint:
-        raise IdempotencyKeyReused("Use a fresh key for a new order; repeat an old key only with the same body.")
+        raise IdempotencyKeyReused("Use a fresh key for each new request; repeat an old key only with the same body.")
     if row.finished_at is not None:
         return Earlier(Response(row.body, row.status, content_type=row.content_type), row.subject_id)
     if not _take_over(attempt, now):

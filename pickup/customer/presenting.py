@@ -13,6 +13,8 @@ from pickup.customer.offering import CHOOSE, Offer, present_offer
 from pickup.customer.service import can_say_if_short
 from pickup.orders.lifecycle import FINAL, OPEN_AT_STORE, actions_from
 from pickup.orders.models import Order, OrderLine
+from pickup.orders.returns import left_of
+from pickup.payments.models import Payment
 from pickup.stores.directory import fresh_directory
 
 NO_CHARGE = "You pay nothing. If money was already set aside or taken, it goes back to you."
@@ -55,6 +57,10 @@ MISSING_WORDS = {
     True: "One could not be found, you don't pay for it.",
     False: "{short} could not be found, you don't pay for them.",
 }
+REFUND_WORDS = {
+    "on_its_way": "The money goes back the way you paid. That can take a few days.",
+    "done": "We have sent {refunded} back the way you paid. Your bank may take a few days.",
+}
 IF_SHORT_WORDS = {
     "part": ("Give me the rest", "I only pay for what I get."),
     "move": ("Ask me", "I choose between another store and a later time."),
@@ -80,12 +86,24 @@ class Line:
     ordered: int
     name: str
     total: str
+    returned: int
+    """Units that came back."""
 
     @property
     def missing(self) -> str:
         """What could not be found, in words."""
         short = self.ordered - self.quantity
         return MISSING_WORDS[short == 1].format(short=short) if short else ""
+
+
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """What was paid for goods that came back, and how far it is on its way to the customer."""
+
+    amount: str
+    paid: str
+    """What the rest costs."""
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +130,9 @@ class Page:
     directions_url: str
     lines: list[Line]
     total: str
+    came_back: CameBack | None
+    return_code: str | None
+    """What to show where something is brought back."""
     offer: Offer | None
     if_short: str | None
     """What is wanted if something is missing, while it can be said."""
@@ -123,7 +144,7 @@ class Page:
         return " ".join(str(each) for each in (*shown, self.offer.version if self.offer else ""))
 
 
-def present_page(order: Order, *, now: datetime) -> Page:
+def present_page(order: Order, payment: Payment, *, now: datetime) -> Page:
     """The page of an order that has its lines, products and store loaded."""
     store, is_ready, offer = order.store, order.status == "ready", present_offer(order)
     headline, explanation = _headline(order, offer)
@@ -149,6 +170,8 @@ def present_page(order: Order, *, now: datetime) -> Page:
         directions_url=f"https://www.openstreetmap.org/directions?to={store.lat},{store.lon}",
         lines=[_present_line(line, order.currency) for line in order.lines],
         total=money(order.total_amount, order.currency),
+        came_back=_came_back(order, payment) if order.returned_amount else None,
+        return_code=order.pickup_code if order.status == "collected" and any(map(left_of, order.lines)) else None,
         offer=offer,
         if_short=(order.if_short or _settings().if_short) if can_say_if_short(order) else None,
     )
@@ -162,7 +185,23 @@ def _headline(order: Order, offer: Offer | None) -> tuple[str, str]:
 
 def _present_line(line: OrderLine, currency: str) -> Line:
     left = line.quantity - line.short
-    return Line(left, line.quantity, line.product.name, money(line.unit_amount * left, currency))
+    return Line(left, line.quantity, line.product.name, money(line.unit_amount * left, currency), line.returned)
+
+
+def _came_back(order: Order, payment: Payment) -> CameBack:
+    refunded = money(payment.refunded, order.currency)
+    is_on_its_way = payment.captured - payment.refunded > order.total_amount - order.returned_amount
+    if payment.status == "written_off":
+        words = ""  # what was settled by hand, the store knows and we do not
+    elif is_on_its_way:
+        words = REFUND_WORDS["on_its_way"]
+    else:
+        words = REFUND_WORDS["done"].format(refunded=refunded) if payment.refunded else ""
+    return CameBack(
+        amount=money(order.returned_amount, order.currency),
+        paid=money(order.total_amount - order.returned_amount, order.currency),
+        words=words,
+    )
 
 
 def _settings() -> Settings:

@@ -17,6 +17,7 @@ from pickup.customer.presenting import IF_SHORT_WORDS, present_page
 from pickup.orders import queries, service
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound
 from pickup.orders.models import Order
+from pickup.payments.queries import payment_of
 
 NOTE_MAX_CHARACTERS = 200
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -36,7 +37,7 @@ def say_unknown(error: OrderNotFound) -> Response:
 def show(token: str) -> Answer:
     """What is going on with the order, where and until when."""
     order = _order(token)
-    page = present_page(order, now=utcnow())
+    page = present_page(order, payment_of(order.id), now=utcnow())
     return render_template(
         "customer/order.html", token=token, store=order.store, page=page, if_short_words=IF_SHORT_WORDS
     )
@@ -67,7 +68,8 @@ def say_if_short(token: str) -> Answer:
 @blueprint.get("/<token>/cancel")
 def ask_to_cancel(token: str) -> Answer:
     """Ask once more, for there is no way back."""
-    page = present_page(_order(token), now=utcnow())
+    order = _order(token)
+    page = present_page(order, payment_of(order.id), now=utcnow())
     if not page.can_cancel:
         return redirect(url_for("customer.show", token=token), 303)
     return render_template("customer/cancel.html", token=token, page=page)

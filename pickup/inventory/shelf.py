@@ -31,8 +31,10 @@ class ShelfChange:
     kind: MovementKind
     units: int
     at: datetime
-    is_counted: bool
+    is_counted: bool = False
     """Whether a stock take after `at` has seen the shelf without them: then the books have their number already."""
+    order_id: uuid.UUID | None = None
+    """The order that they belong to, if any."""
 
 
 def hold_levels(keys: Iterable[Key]) -> dict[Key, StockLevel]:
@@ -58,7 +60,7 @@ def move(levels: Mapping[Key, StockLevel], changes: Iterable[ShelfChange], *, no
     for change in sorted(changes, key=attrgetter("at")):
         level = levels[change.key]
         after = level.on_hand if change.is_counted else _within_bounds(level.on_hand + change.units)
-        rows.append(_on_hand_movement(change.key, change.kind, change.units, change.at))
+        rows.append(_on_hand_movement(change.key, change.kind, change.units, change.at, change.order_id))
         adjustment = after - (level.on_hand + change.units)
         if adjustment:
             rows.append(_on_hand_movement(change.key, "adjustment", adjustment, change.at))
@@ -66,6 +68,17 @@ def move(levels: Mapping[Key, StockLevel], changes: Iterable[ShelfChange], *, no
     if rows:
         db.session.execute(insert(StockMovement), rows)
     _report_shortages(levels, now=now)
+
+
+def put_back(order_id: uuid.UUID, store_id: int, units: Mapping[int, int], *, now: datetime) -> None:
+    """Goods of an order have come back to a shelf, and can be promised again.
+
+    Args:
+        units: by product id.
+    """
+    levels = hold_levels((store_id, product_id) for product_id in units)
+    came = [ShelfChange(key, "return", units[key[1]], now, order_id=order_id) for key in levels]
+    move(levels, came, now=now)
 
 
 def count(
@@ -94,8 +107,18 @@ def _within_bounds(on_hand: int) -> int:
     return min(max(on_hand, 0), ON_HAND_MAX)
 
 
-def _on_hand_movement(key: Key, kind: MovementKind, units: int, at: datetime) -> dict[str, Any]:
-    return {"store_id": key[0], "product_id": key[1], "kind": kind, "on_hand_change": units, "at": at}
+def _on_hand_movement(
+    key: Key, kind: MovementKind, units: int, at: datetime, order_id: uuid.UUID | None = None
+) -> dict[str, Any]:
+    store_id, product_id = key
+    return {
+        "store_id": store_id,
+        "product_id": product_id,
+        "kind": kind,
+        "on_hand_change": units,
+        "order_id": order_id,
+        "at": at,
+    }
 
 
 def correct_shortfall(order_id: uuid.UUID, store_id: int, product_id: int, missing: int, *, now: datetime) -> None:

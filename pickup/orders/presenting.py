@@ -10,7 +10,7 @@ from pickup.config import Settings
 from pickup.core.types import Money
 from pickup.inventory.models import Transfer
 from pickup.orders.lifecycle import actions_from
-from pickup.orders.models import Order, OrderHistory, OrderLine
+from pickup.orders.models import Order, OrderHistory, OrderLine, Return
 from pickup.orders.quoting import Quote
 from pickup.orders.schemas import QuoteSchema
 from pickup.payments.models import Payment
@@ -25,11 +25,9 @@ def page_url(order: Order) -> str:
     return f"{settings.public_url}/p/{order.page_token}"
 
 
-def present_order(
-    order: Order, payment: Payment, *, transfers: Sequence[Transfer] = (), with_history: bool = False
-) -> dict[str, Any]:
+def present_order(order: Order, payment: Payment, *, transfers: Sequence[Transfer] = ()) -> dict[str, Any]:
     """An order, loaded by `queries.get_order`."""
-    shown = {
+    return {
         "id": order.id,
         "number": str(order.number),
         "status": order.status,
@@ -51,6 +49,7 @@ def present_order(
         },
         "lines": [_present_line(line, order.currency) for line in order.lines],
         "total": Money(order.total_amount, order.currency),
+        "returned": Money(order.returned_amount or 0, order.currency),  # of an order just made the default is to come
         "payment": _present_payment(payment),
         "pickup": {
             "code": order.pickup_code,
@@ -68,9 +67,14 @@ def present_order(
             action for action in actions_from(order.status, "shop") if action != "reroute" or order.offer
         ],
     }
-    if with_history:
-        shown["history"] = [_present_step(step) for step in order.history]
-    return shown
+
+
+def present_past(order: Order, returns: Sequence[Return]) -> dict[str, Any]:
+    """What has happened to an order, beside what it is: loaded by `queries.get_order` with its history."""
+    return {
+        "history": [_present_step(step) for step in order.history],
+        "returns": [_present_return(each, order) for each in returns],
+    }
 
 
 def present_quote(offer: Quote) -> dict[str, Any]:
@@ -170,4 +174,17 @@ def _present_step(step: OrderHistory) -> dict[str, Any]:
         "to": step.to_status,
         "actor": step.actor_kind,
         "note": step.note,
+    }
+
+
+def _present_return(taken: Return, order: Order) -> dict[str, Any]:
+    skus = {line.product_id: line.product.sku for line in order.lines}
+    return {
+        "id": taken.id,
+        "at": taken.at,
+        "items": [{"sku": skus[line.product_id], "quantity": line.quantity} for line in taken.lines],
+        "amount": Money(taken.amount, order.currency),
+        "reason": taken.reason,
+        "restocked": taken.is_restocked,
+        "by": taken.actor_kind,
     }

@@ -11,7 +11,7 @@ from pickup.core.db import db, run
 from pickup.inventory.models import Transfer
 from pickup.orders.errors import OrderNotFound
 from pickup.orders.lifecycle import NOT_BEGUN, OPEN_AT_STORE
-from pickup.orders.models import Order, OrderLine
+from pickup.orders.models import Order, OrderLine, Return
 
 
 class Standing(NamedTuple):
@@ -73,6 +73,14 @@ def get_orders(order_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Order]:
     """Orders with all that an answer shows, by id, in as many statements for many as for one."""
     wanted = select(Order).where(Order.id == any_(_uuids(order_ids))).options(*WITH_ALL)
     return {order.id: order for order in db.session.scalars(wanted.execution_options(populate_existing=True))}
+
+
+def returns_of(order: Order) -> Sequence[Return]:
+    """What came back of an order that has its lines, oldest first."""
+    if not any(line.returned for line in order.lines):
+        return ()
+    wanted = select(Return).where(Return.order_id == order.id).order_by(Return.id)
+    return db.session.scalars(wanted.options(selectinload(Return.lines))).all()
 
 
 def orders_of_client(

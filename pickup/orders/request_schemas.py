@@ -14,6 +14,16 @@ ITEMS_MAX = 1000
 PICKUP_WAYS = ("near", "postcode", "address", "store_ref")
 LOCALES = ("en", "es", "zh")
 CHOICES = ("move", "wait", "cancel")
+REASON_MAX_CHARACTERS = 200
+
+
+class TrueOrFalse(fields.Boolean):
+    """A JSON boolean and nothing that merely looks like one: not 1 or "yes"."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if type(value) is not bool:
+            raise ma.ValidationError("Not true or false.")
+        return value
 
 
 class ItemSchema(Schema):
@@ -137,6 +147,20 @@ class ChoiceSchema(Schema):
         required=True,
         validate=validate.OneOf(CHOICES),
         metadata={"description": "one of the options of the order's `offer`", "example": "move"},
+    )
+
+
+class NewReturnSchema(Schema):
+    """Goods that come back."""
+
+    items = fields.List(fields.Nested(ItemSchema), required=True, validate=validate.Length(1, ITEMS_MAX))
+    restock = TrueOrFalse(
+        load_default=True,
+        metadata={"description": "whether they are on the shelf again, for others to order", "example": True},
+    )
+    reason = Text(
+        max_length=REASON_MAX_CHARACTERS,
+        metadata={"description": "why, for people to read", "example": "wrong size"},
     )
 
 

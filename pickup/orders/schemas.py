@@ -221,6 +221,23 @@ class OrderStepSchema(Schema):
     note = fields.String(allow_none=True, metadata={"description": "what there is to say of it"})
 
 
+class ReturnSchema(Schema):
+    """Goods that came back after the order was collected."""
+
+    id = fields.UUID()
+    at = Instant(metadata={"example": "2026-03-05T16:20:00Z"})
+    items = fields.List(fields.Nested(ItemSchema))
+    amount = fields.Nested(
+        MoneySchema,
+        metadata={"description": "what was paid for them", "example": {"amount": 349, "currency": "USD"}},
+    )
+    reason = fields.String(allow_none=True, metadata={"example": "wrong size"})
+    restocked = fields.Boolean(metadata={"description": "whether they are on the shelf again", "example": True})
+    by = fields.String(
+        validate=validate.OneOf(get_args(ActorKind)), metadata={"description": "who took them back", "example": "staff"}
+    )
+
+
 class OrderSchema(Schema):
     """An order."""
 
@@ -248,6 +265,13 @@ class OrderSchema(Schema):
         metadata={
             "description": "without what is `short`: so much is taken at the handover",
             "example": {"amount": 698, "currency": "USD"},
+        },
+    )
+    returned = fields.Nested(
+        MoneySchema,
+        metadata={
+            "description": "what was paid for goods that came back: so much of it is given back",
+            "example": {"amount": 0, "currency": "USD"},
         },
     )
     payment = fields.Nested(OrderPaymentSchema)
@@ -281,6 +305,9 @@ class OrderWithHistorySchema(OrderSchema):
     """An order with the steps of its life."""
 
     history = fields.List(fields.Nested(OrderStepSchema), metadata={"description": "oldest step first"})
+    returns = fields.List(
+        fields.Nested(ReturnSchema), metadata={"description": "what came back, oldest first", "example": []}
+    )
 
 
 OrderPageSchema = page_of(OrderSchema)

@@ -1,11 +1,10 @@
 """HTTP of orders, for the shop."""
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flask import Response, current_app, jsonify, request
+from flask import Response, current_app, request
 
 from pickup.core import idempotency, problems
 from pickup.core.api import Blueprint, accepts_headers, refuses, requires, wait_preference
@@ -16,16 +15,15 @@ from pickup.core.errors import DomainError
 from pickup.core.pagination import decode_cursor, page
 from pickup.core.signals import Waiters
 from pickup.core.types import Actor, Money
-from pickup.inventory.models import Transfer
-from pickup.inventory.transfers import transfers_of
 from pickup.orders import checkout, confirming, queries, rerouting, service
+from pickup.orders.answers import ORDER_ID, created, order_uuid, present_by_id, transfers_by_order
 from pickup.orders.basket import Item
 from pickup.orders.checkout import NewOrder, Person
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, OutOfStock, PriceChanged
 from pickup.orders.lifecycle import BEING_DECIDED
 from pickup.orders.models import Order
 from pickup.orders.places import read_pickup
-from pickup.orders.presenting import present_order
+from pickup.orders.presenting import present_order, present_past
 from pickup.orders.request_schemas import ArrivalSchema, ChoiceSchema, NewOrderSchema, OrdersQuery, PersonSchema
 from pickup.orders.schemas import OrderPageSchema, OrderSchema, OrderWithHistorySchema
 from pickup.payments import declines
@@ -41,13 +39,7 @@ blueprint = Blueprint(
     __name__,
     url_prefix="/v1/orders",
     description="Place orders and follow them. A key sees the orders of its own client and no others.",
-    path_parameters={
-        "order_id": {
-            "description": "the `id` of the order",
-            "schema": {"type": "string"},
-            "example": "019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f",
-        }
-    },
+    path_parameters={"order_id": ORDER_ID},
 )
 
 IDEMPOTENCY_KEY = {
@@ -65,8 +57,6 @@ PREFER = {
     "schema": {"type": "string"},
     "example": "wait=5",
 }
-
-_ORDER = OrderSchema()
 
 
 @blueprint.post("")
@@ -132,12 +122,12 @@ def list_orders(query: dict[str, Any]) -> dict[str, Any]:
         current_caller().client_id,
         status=query["status"],
         customer_email=query["customer_email"],
-        after=_uuid(position[0]) if position else None,
+        after=order_uuid(position[0]) if position else None,
         limit=query["limit"] + 1,
     )
     shown = page(orders, query["limit"], lambda order: (str(order.id),))
     their_payments = payments_of([order.id for order in shown["data"]])
-    transfers = _transfers_of(shown["data"])
+    transfers = transfers_by_order(shown["data"])
     return {
         **shown,
         "data": [
@@ -153,10 +143,14 @@ def list_orders(query: dict[str, Any]) -> dict[str, Any]:
 def show_order(order_id: str) -> dict[str, Any]:
     """Show an order with its history.
 
-    The history has a step for each change of the status: when, what, from where to where, and by whom.
+    The history has a step for each change of the status: when, what, from where to where, and by whom. Beside it are
+    the `returns`: what came back after it was collected.
     """
-    order = queries.get_order(_uuid(order_id), client_id=current_caller().client_id, with_history=True)
-    return present_order(order, payment_of(order.id), transfers=_transfers_of([order])[order.id], with_history=True)
+    order = queries.get_order(order_uuid(order_id), client_id=current_caller().client_id, with_history=True)
+    return {
+        **present_order(order, payment_of(order.id), transfers=transfers_by_order([order])[order.id]),
+        **present_past(order, queries.returns_of(order)),
+    }
 
 
 @blueprint.post("/<order_id>/cancel")
@@ -183,12 +177,12 @@ def confirm_payment(order_id: str) -> dict[str, Any]:
     order as it is then, `placed` where the money is held. Without it the gateway's own message does the same, some
     seconds later. To ask again changes nothing.
     """
-    order = queries.get_order(_uuid(order_id), client_id=current_caller().client_id)
+    order = queries.get_order(order_uuid(order_id), client_id=current_caller().client_id)
     payment = payment_of(order.id)
     db.session.commit()  # nothing is locked while the gateway is asked
     view = payments.look_up(payment) if payment.status in payments.OPEN else None
     in_transaction(lambda: confirming.take_view(payment, view, now=utcnow()))
-    return _present(order.id)
+    return present_by_id(order.id)
 
 
 @blueprint.put("/<order_id>/collector")
@@ -233,14 +227,6 @@ def choose(answer: dict[str, Any], order_id: str) -> dict[str, Any]:
     return _change(order_id, lambda order, now: rerouting.choose(order, answer["choice"], actor=actor, now=now))
 
 
-def _transfers_of(orders: Sequence[Order]) -> dict[uuid.UUID, list[Transfer]]:
-    found: dict[uuid.UUID, list[Transfer]] = {order.id: [] for order in orders}
-    sent_for = [order.id for order in orders if order.sourcing]
-    for transfer in transfers_of(sent_for) if sent_for else ():
-        found[transfer.order_id].append(transfer)
-    return found
-
-
 def _cancel_once(order: Order, now: datetime) -> None:
     if order.status == "cancelled":  # a repeated request has its effect already
         return
@@ -248,7 +234,7 @@ def _cancel_once(order: Order, now: datetime) -> None:
 
 
 def _change(order_id: str, change: Any) -> dict[str, Any]:
-    client_id, wanted = current_caller().client_id, _uuid(order_id)
+    client_id, wanted = current_caller().client_id, order_uuid(order_id)
 
     def work() -> None:
         queries.get_order(wanted, client_id=client_id)
@@ -256,12 +242,7 @@ def _change(order_id: str, change: Any) -> dict[str, Any]:
         change(order, utcnow())
 
     in_transaction(work)
-    return _present(wanted)
-
-
-def _present(order_id: uuid.UUID) -> dict[str, Any]:
-    order = queries.get_order(order_id)
-    return present_order(order, payment_of(order_id), transfers=_transfers_of([order])[order_id])
+    return present_by_id(wanted)
 
 
 def _payer(client_id: int, body: dict[str, Any]) -> declines.Payer:
@@ -310,15 +291,7 @@ def _settled_answer(
         too_many = declines.count(payer, now=now)
         response = problems.of(too_many or PaymentDeclined("The customer's bank declined the payment."))
     else:
-        transfers = _transfers_of([opened.order])[opened.order.id]
-        response = jsonify(_ORDER.dump(present_order(opened.order, opened.payment, transfers=transfers)))
-        response.status_code = 201
+        transfers = transfers_by_order([opened.order])[opened.order.id]
+        response = created(present_order(opened.order, opened.payment, transfers=transfers))
     idempotency.finish(attempt, response, now=utcnow())
     return response
-
-
-def _uuid(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise OrderNotFound("There is no order of this id.") from None

@@ -89,7 +89,8 @@ class PaymentEntry(Base):
 
     __table_args__ = (
         CheckConstraint(text(f"kind IN {ENTRY_KINDS}"), name="kind"),
-        CheckConstraint("amount > 0", name="amount"),
+        # Money that the bank does not let go of is settled with nothing missing: then it is the note that counts.
+        CheckConstraint("amount > 0 OR (kind = 'write_off' AND amount = 0)", name="amount"),
     )
 
 

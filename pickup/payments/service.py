@@ -223,14 +223,13 @@ def write_off(payment_id: uuid.UUID, amount: int, note: str, *, now: datetime) -
     """Give up on money that is due, or note that it was paid otherwise.
 
     Args:
-        amount: minor units.
+        amount: minor units; 0 where nothing is missing, and only the note counts.
         note: by whom, and why.
     """
     payment = queries.lock_payment(payment_id)
     payment.status, payment.problem, payment.problem_at = "written_off", None, None
     payment.written_off += amount
-    if amount:
-        db.session.add(PaymentEntry(payment_id=payment_id, kind="write_off", amount=amount, at=now, note=note))
+    db.session.add(PaymentEntry(payment_id=payment_id, kind="write_off", amount=amount, at=now, note=note))
 
 
 def unsettle(order_id: uuid.UUID, *, now: datetime) -> None:

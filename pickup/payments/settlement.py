@@ -51,6 +51,9 @@ def next_step(balance: Balance, due: int) -> Step | None:
     if balance.status in ("pending", "requires_action"):
         # Nobody knows yet what it holds; if nothing is due, nothing may come of it any more.
         return Step("release") if not due else None
+    if balance.status == "written_off":
+        # A person has settled it, in a way that no gateway knows of: only what is still held is given back.
+        return Step("release") if balance.held else None
     if balance.held:
         to_take = min(due - balance.kept, balance.held)
         return Step("capture", to_take) if to_take > 0 else Step("release")

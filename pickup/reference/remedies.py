@@ -25,6 +25,7 @@ BY_CODE = {
     "customer or the store, was faster.",
     "transfer_over": "Open the page again: somebody has received these goods already, or the order was called off or "
     "gets them from elsewhere.",
+    "manager_needed": "A manager of the store signs in and does it.",
     "age_not_checked": "Ask for a document, and confirm that the customer is old enough.",
     "order_moved_on": "Open the order again: it shows what can be done with it now.",
     "staff_name_taken": "Take another name.",
@@ -35,7 +36,8 @@ BY_CODE = {
     "unsupported_media_type": "Send `Content-Type: application/json`.",
     "invalid_fields": "`errors` names each bad field by a JSON pointer, and says what is wrong with it. A field that "
     "is not known is bad, too: misspelt ones are not dropped in silence.",
-    "idempotency_key_reused": "Use a fresh key for a new order. To repeat an old request, send the very same body.",
+    "idempotency_key_reused": "Use a fresh key for each new order or return. To repeat an old request, send the very "
+    "same body.",
     "code_entry_locked": "Wait a few minutes, or let a manager look the order up.",
     "sign_in_locked": "Wait a few minutes, then sign in with the right PIN.",
     "internal_error": "Repeat the request later, with the same `Idempotency-Key`. If it stays, tell us the "

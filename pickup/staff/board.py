@@ -1,13 +1,15 @@
 """The board: what a store has to do, in the order in which it is worth looking at."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from pickup.inventory.models import Transfer
 from pickup.orders.models import Order
+from pickup.orders.money_problems import MoneyProblem
+from pickup.staff.money_cards import MoneyCard, present_money
 from pickup.staff.presenting import Card, present_card
 from pickup.staff.transfer_cards import TransferCard, present_arrival, present_departure
 from pickup.stores.directory import StoreEntry
@@ -31,6 +33,8 @@ class Board:
 
     here: list[Card]
     columns: list[list[Section]]
+    money: Sequence[MoneyCard] = ()
+    """What a manager has to look at; for others it is empty."""
 
     @property
     def sections(self) -> list[Section]:
@@ -38,44 +42,56 @@ class Board:
         return [section for column in self.columns for section in column]
 
 
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """What a store is to send and to receive, and the orders that it is for, by id."""
+
+    to_send: Sequence[Transfer] = ()
+    to_receive: Sequence[Transfer] = ()
+    owners: Mapping[UUID, Order] = field(default_factory=dict)
+
+
 def present_board(
     store: StoreEntry,
     orders: Sequence[Order],
-    to_send: Sequence[Transfer] = (),
-    to_receive: Sequence[Transfer] = (),
+    goods: Goods | None = None,
     *,
-    their_orders: Mapping[UUID, Order] | None = None,
+    problems: Sequence[MoneyProblem] = (),
     now: datetime,
 ) -> Board:
     """Sort what a store has to do, oldest promise first.
 
     Args:
         orders: open at the store.
-        their_orders: the orders of the transfers.
+        problems: with the money of its orders, as far as whoever looks has to know of them.
     """
-    owners = their_orders or {}
     cards = [present_card(order, now=now) for order in orders]
-    leaving = [present_departure(each, owners[each.order_id], now=now) for each in to_send]
-    coming = [present_arrival(each, owners[each.order_id], now=now) for each in to_receive]
     here = [card for card in cards if card.arrived]
-    goods = [
+    columns = _columns(store, [card for card in cards if not card.arrived], _goods_sections(store, goods, now))
+    shown = [[section for section in column if section.cards or section.empty] for column in columns]
+    return Board(here, [column for column in shown if column], [present_money(each, now=now) for each in problems])
+
+
+def _columns(store: StoreEntry, cards: Sequence[Card], goods: list[Section]) -> list[list[Section]]:
+    def section(key: str, title: str, empty: str, status: str) -> Section:
+        words = empty if has_counter(store) else ""
+        return Section(key, title, words, [card for card in cards if card.status == status])
+
+    return [
+        [section("to-pick", "To pick", "Nothing to pick. New orders appear here.", "reserved")],
+        [section("picking", "Picking", "Nobody is picking.", "picking"), *goods],
+        [section("ready", "Ready", "Nothing waits to be collected.", "ready")],
+    ]
+
+
+def _goods_sections(store: StoreEntry, goods: Goods | None, now: datetime) -> list[Section]:
+    goods = goods or Goods()
+    leaving = [present_departure(each, goods.owners[each.order_id], now=now) for each in goods.to_send]
+    coming = [present_arrival(each, goods.owners[each.order_id], now=now) for each in goods.to_receive]
+    return [
         Section("to-send", "To send", "" if has_counter(store) else "Nothing to send.", leaving, "transfers"),
         Section("coming", "On its way here", "", coming, "transfers"),
     ]
-
-    def waiting(status: str) -> list[Card]:
-        return [card for card in cards if card.status == status and not card.arrived]
-
-    def words(empty: str) -> str:
-        return empty if has_counter(store) else ""
-
-    columns = [
-        [Section("to-pick", "To pick", words("Nothing to pick. New orders appear here."), waiting("reserved"))],
-        [Section("picking", "Picking", words("Nobody is picking."), waiting("picking")), *goods],
-        [Section("ready", "Ready", words("Nothing waits to be collected."), waiting("ready"))],
-    ]
-    shown = [[section for section in column if section.cards or section.empty] for column in columns]
-    return Board(here, [column for column in shown if column])
 
 
 def has_counter(store: StoreEntry) -> bool:

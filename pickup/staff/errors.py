@@ -49,6 +49,14 @@ class MovedOn(DomainError):
         self.order_id = order_id
 
 
+class ManagerNeeded(DomainError):
+    """Money is in question, and the person is no manager."""
+
+    kind = Kind.FORBIDDEN
+    code = "manager_needed"
+    title = "A manager has to do this"
+
+
 class TransferNotFound(DomainError):
     """The person's store neither sends nor gets such goods."""
 

@@ -1,14 +1,17 @@
-"""What people do about goods: say that they are not there, send them to other stores, take in what comes."""
+"""What people do about goods: say that they are not there, send them, take in what comes, and what comes back."""
 
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from pickup.inventory import transfers
 from pickup.inventory.models import Transfer
-from pickup.orders import queries, receiving, short_picks
+from pickup.orders import queries, receiving, returns, short_picks
+from pickup.orders.basket import Item
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound
-from pickup.orders.models import Order, OrderLine
-from pickup.staff.errors import MovedOn, TransferNotFound
+from pickup.orders.models import Order, OrderLine, Return
+from pickup.staff.errors import ManagerNeeded, MovedOn, TransferNotFound
 from pickup.staff.models import StaffMember
 
 
@@ -26,9 +29,7 @@ def short_pick(
         MovedOn: it is not being picked.
         InvalidFields: `missing` is not from 1 to what is left of the line.
     """
-    order = _lock(order_id)
-    if order.store_id != member.store_id:
-        raise OrderNotFound("This store has no such order.")
+    order = _lock_own(member, order_id)
     line = line_of(order, product_id)
     if line.quantity - line.short != expected:
         return order
@@ -37,6 +38,47 @@ def short_pick(
     except ActionNotAllowed as refusal:
         raise MovedOn(refusal.detail, order_id=order_id) from refusal
     return order
+
+
+def take_back(
+    member: StaffMember,
+    order_id: uuid.UUID,
+    items: Sequence[Item],
+    *,
+    expected: int,
+    restock: bool,
+    reason: str | None,
+    now: datetime,
+) -> Return | None:
+    """Goods of a collected order come back over the counter.
+
+    Args:
+        expected: units that had come back before. Where there are others by now, somebody has said it already (a second
+            tap on the same button), and nothing is changed.
+
+    Returns:
+        None where nothing was changed.
+
+    Raises:
+        ManagerNeeded: this person is none.
+        OrderNotFound: this store has no such order.
+        MovedOn: it is not collected.
+        InvalidFields: nothing, or more than was handed over and has not come back.
+    """
+    if not member.is_manager:
+        raise ManagerNeeded("Money goes back to the customer: a manager has to sign in for that.")
+    order = _lock_own(member, order_id)
+    if units_back(order) != expected:
+        return None
+    try:
+        return returns.take_back(order, items, actor=member.actor, restock=restock, reason=reason, now=now)
+    except ActionNotAllowed as refusal:
+        raise MovedOn(refusal.detail, order_id=order_id) from refusal
+
+
+def units_back(order: Order) -> int:
+    """How many units of an order have come back so far."""
+    return sum(line.returned for line in order.lines)
 
 
 def send(member: StaffMember, transfer_id: int, *, now: datetime) -> Order:
@@ -90,10 +132,7 @@ def departure(member: StaffMember, transfer_id: int) -> Transfer:
     Raises:
         TransferNotFound: it has none of this id.
     """
-    transfer = transfers.transfer(transfer_id)
-    if transfer is None or transfer.source_id != member.store_id:
-        raise TransferNotFound("This store has no such goods to send.")
-    return transfer
+    return _transfer(transfer_id, attrgetter("source_id"), member, "This store has no such goods to send.")
 
 
 def arrival(member: StaffMember, transfer_id: int) -> Transfer:
@@ -102,10 +141,7 @@ def arrival(member: StaffMember, transfer_id: int) -> Transfer:
     Raises:
         TransferNotFound: it has none of this id.
     """
-    transfer = transfers.transfer(transfer_id)
-    if transfer is None or transfer.destination_id != member.store_id:
-        raise TransferNotFound("No such goods are on their way to this store.")
-    return transfer
+    return _transfer(transfer_id, attrgetter("destination_id"), member, "No such goods are on their way to this store.")
 
 
 def line_of(order: Order, product_id: int) -> OrderLine:
@@ -120,9 +156,24 @@ def line_of(order: Order, product_id: int) -> OrderLine:
     return line
 
 
+def _transfer(transfer_id: int, end: Callable[[Transfer], int], member: StaffMember, words_if_none: str) -> Transfer:
+    """A transfer with this person's store at one end of it."""
+    transfer = transfers.transfer(transfer_id)
+    if transfer is None or end(transfer) != member.store_id:
+        raise TransferNotFound(words_if_none)
+    return transfer
+
+
 def _lock_owner(transfer: Transfer) -> tuple[Order, Transfer]:
     """The order first: its transfers are locked after it. It may be another store's, the goods are ours."""
     return _lock(transfer.order_id), transfer
+
+
+def _lock_own(member: StaffMember, order_id: uuid.UUID) -> Order:
+    order = _lock(order_id)
+    if order.store_id != member.store_id:
+        raise OrderNotFound("This store has no such order.")
+    return order
 
 
 def _lock(order_id: uuid.UUID) -> Order:

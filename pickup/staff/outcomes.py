@@ -7,7 +7,8 @@ from flask import current_app
 from pickup.config import Settings
 from pickup.core.pages import money
 from pickup.inventory.models import Transfer
-from pickup.orders.models import Order, OrderLine
+from pickup.orders.models import Order, OrderLine, Return
+from pickup.payments.models import Payment
 from pickup.staff.presenting import what_became_of
 from pickup.staff.transfer_cards import shelf_words
 from pickup.stores.directory import directory
@@ -46,6 +47,17 @@ def after_short_pick(order: Order, line: OrderLine, *, now: datetime) -> str:
     if order.status == "cancelled":
         return f"Order {order.number} is cancelled. {PUT_BACK}"
     return what_became_of(order, now=now)
+
+
+def after_return(order: Order, taken: Return, payment: Payment) -> str:
+    """Goods came back: what becomes of them, and of what was paid for them."""
+    amount = money(taken.amount, order.currency)
+    goods = "Put the goods on the shelf." if taken.is_restocked else "Keep the goods off the shelf."
+    if payment.status == "written_off":
+        return f"Give {amount} back by hand: the money of order {order.number} was settled by hand. {goods}"
+    if payment.captured > payment.refunded:
+        return f"{amount} goes back to the customer, the way they paid. {goods}"
+    return f"The customer pays {amount} less. {goods}"  # the money of this order is still to be taken
 
 
 def after_sending(transfer: Transfer, order: Order) -> str:

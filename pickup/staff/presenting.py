@@ -1,12 +1,13 @@
 """Orders as the tablet shows them: plain values for the templates, in the store's own time."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pickup.catalog.models import Product
 from pickup.core.pages import clock, money
-from pickup.orders.models import Order, OrderLine
+from pickup.orders.models import Order, OrderLine, Return
 from pickup.orders.pickup_code import WRONG_CODES_MAX
 
 STATUS_WORDS = {
@@ -66,6 +67,8 @@ class Line:
     """Units that are there, as far as is known."""
     short: int
     """Units that were looked for and not found."""
+    returned: int
+    """Units that came back after the handover."""
     name: str
     sku: str
     department: str
@@ -75,6 +78,11 @@ class Line:
     def ordered(self) -> int:
         """Units that the customer ordered."""
         return self.quantity + self.short
+
+    @property
+    def left(self) -> int:
+        """Units that the customer has, once it is handed over."""
+        return self.quantity - self.returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +103,19 @@ class Card:
     arrived: str | None
     arrival_note: str | None
     total: str
+    returned: str
+    """What was paid for goods that came back; nothing where none did."""
     lines: list[Line]
 
     @property
     def units(self) -> int:
         """How many things are in the bag."""
         return sum(line.quantity for line in self.lines)
+
+    @property
+    def left(self) -> int:
+        """How many of them the customer has, once it is handed over."""
+        return sum(line.left for line in self.lines)
 
     @property
     def minimum_age(self) -> int | None:
@@ -117,6 +132,19 @@ class Step:
     what: str
     who: str
     note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """Goods of an order that came back together."""
+
+    at: datetime
+    time: str
+    goods: str
+    amount: str
+    who: str
+    where: str
+    reason: str | None
 
 
 def present_card(order: Order, *, now: datetime) -> Card:
@@ -138,6 +166,7 @@ def present_card(order: Order, *, now: datetime) -> Card:
         arrived=clock(order.arrived_at, zone, now) if order.arrived_at else None,
         arrival_note=order.arrival_note,
         total=money(order.total_amount, order.currency),
+        returned=money(order.returned_amount, order.currency) if order.returned_amount else "",
         lines=[_present_line(line) for line in order.lines],
     )
 
@@ -153,6 +182,23 @@ def present_history(order: Order, *, now: datetime) -> list[Step]:
             note=NOTE_WORDS.get(step.note or "", step.note),
         )
         for step in order.history
+    ]
+
+
+def present_returns(order: Order, returns: Sequence[Return], *, now: datetime) -> list[CameBack]:
+    """What came back of an order, in words, oldest first."""
+    names = {line.product_id: line.product.name for line in order.lines}
+    return [
+        CameBack(
+            at=each.at,
+            time=clock(each.at, order.store.timezone, now),
+            goods=", ".join(f"{line.quantity} × {names[line.product_id]}" for line in each.lines),
+            amount=money(each.amount, order.currency),
+            who=each.actor_name if each.actor_kind == "staff" else "the shop",
+            where="on the shelf again" if each.is_restocked else "not put on the shelf",
+            reason=each.reason,
+        )
+        for each in returns
     ]
 
 
@@ -192,10 +238,12 @@ def _duration(minutes: int) -> str:
     return f"{minutes // (24 * 60)} days"
 
 
-def present_units(product: Product, quantity: int, short: int = 0) -> Line:
+def present_units(product: Product, quantity: int, short: int = 0, returned: int = 0) -> Line:
     """So many of a product."""
-    return Line(product.id, quantity, short, product.name, product.sku, product.department, product.minimum_age)
+    return Line(
+        product.id, quantity, short, returned, product.name, product.sku, product.department, product.minimum_age
+    )
 
 
 def _present_line(line: OrderLine) -> Line:
-    return present_units(line.product, line.quantity - line.short, line.short)
+    return present_units(line.product, line.quantity - line.short, line.short, line.returned)

@@ -12,12 +12,13 @@ from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
 from pickup.core.pages import Pages
 from pickup.inventory import transfers
+from pickup.orders import money_problems
 from pickup.orders import queries as orders
 from pickup.orders.errors import OrderNotFound, PickupCodeLocked
 from pickup.orders.models import Order
 from pickup.orders.pickup_code import normalise
-from pickup.staff import presenting, service, sessions
-from pickup.staff.board import has_counter, present_board
+from pickup.staff import goods, presenting, service, sessions
+from pickup.staff.board import Goods, has_counter, present_board
 from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, SignInLocked
 from pickup.staff.models import StaffMember
 from pickup.staff.transfer_cards import present_arrival
@@ -92,6 +93,8 @@ def show_order(order_id: uuid.UUID) -> Answer:
     return render_template(
         "staff/order.html",
         card=presenting.present_card(order, now=now),
+        returns=presenting.present_returns(order, orders.returns_of(order), now=now),
+        units_back=goods.units_back(order),
         history=presenting.present_history(order, now=now),
         why=why_here(order),
         transfers=[present_arrival(each, order, now=now) for each in transfers.transfers_of([order.id])],
@@ -129,7 +132,12 @@ def hand_over_by_code() -> Answer:
     def attempt(typed: str, age_checked: bool) -> uuid.UUID | None:
         return service.hand_over_by_code(member(), typed, age_checked=age_checked, now=utcnow())
 
-    return _hand_over(attempt, lambda typed: f"No order here has the code {normalise(typed)}.", back=board_url())
+    return _hand_over(
+        attempt,
+        lambda typed: f"No order here has the code {normalise(typed)}.",
+        back=board_url(),
+        too_late=_open_if_collected,
+    )
 
 
 @blueprint.post("/orders/<uuid:order_id>/hand-over")
@@ -145,7 +153,11 @@ def hand_over(order_id: uuid.UUID) -> Answer:
 
 
 def _hand_over(
-    attempt: Callable[[str, bool], uuid.UUID | None], wrong_words: Callable[[str], str], *, back: str
+    attempt: Callable[[str, bool], uuid.UUID | None],
+    wrong_words: Callable[[str], str],
+    *,
+    back: str,
+    too_late: Callable[[uuid.UUID], Answer] | None = None,
 ) -> Answer:
     """Try a typed code, and say what came of it: handed over, a question first, or a refusal and why."""
     typed = request.form.get("code", "").strip()[:TYPED_MAX_CHARACTERS]
@@ -156,7 +168,7 @@ def _hand_over(
     except AgeNotChecked as question:
         return _ask_age(question, typed, back)
     except MovedOn as refusal:
-        return say_what_became_of(refusal.order_id)
+        return (too_late or say_what_became_of)(refusal.order_id)
     except (CodeEntryLocked, PickupCodeLocked) as locked:
         return _refuse_code(locked.detail, typed, back)
     if order_id is None:
@@ -181,6 +193,15 @@ def say_what_became_of(order_id: uuid.UUID) -> Answer:
     return redirect(board_url(), 303)
 
 
+def _open_if_collected(order_id: uuid.UUID) -> Answer:
+    """A customer who has been here before, and now shows the code again, brings something back."""
+    order = own_order(order_id)
+    if order.status != "collected":
+        return say_what_became_of(order_id)
+    flash(presenting.what_became_of(order, now=utcnow()), "calm")
+    return redirect(url_for("staff.show_order", order_id=order_id), 303)
+
+
 def _sign_in_again(store: str, error: str, status: int) -> Answer:
     return make_response(render_template("staff/sign_in.html", store=store, error=error), status)
 
@@ -188,13 +209,10 @@ def _sign_in_again(store: str, error: str, status: int) -> Answer:
 def _board(now: datetime) -> dict[str, Any]:
     store: StoreEntry = g.store
     to_send, to_receive = transfers.to_send(store.id), transfers.to_receive(store.id)
+    owners = orders.get_orders({each.order_id for each in (*to_send, *to_receive)})
+    problems = money_problems.at_store(store.id) if member().is_manager else ()
     board = present_board(
-        store,
-        orders.open_orders_at(store.id),
-        to_send,
-        to_receive,
-        their_orders=orders.get_orders({each.order_id for each in (*to_send, *to_receive)}),
-        now=now,
+        store, orders.open_orders_at(store.id), Goods(to_send, to_receive, owners), problems=problems, now=now
     )
     return {"board": board, "has_counter": has_counter(store)}
 

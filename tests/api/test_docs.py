@@ -156,9 +156,11 @@ def test_every_command_runs(world: World, pages: dict[str, Page], monkeypatch: p
     assert "client create" in getting_a_key
     assert len(commands) > 20
     for command in commands:
-        order = world.place(key, {"1001": 1})
+        order = world.place(key, {"1001": 2 if "/returns" in command else 1})
         if "/choice" in command:
             world.offer(order)
+        if "/returns" in command:
+            world.collect(order)
 
         answer = run(command, key, str(order.id))
 

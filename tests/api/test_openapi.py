@@ -215,10 +215,12 @@ def test_every_example_is_accepted(
     for operation in operations.values():
         known = {}
         if "{order_id}" in operation.path:
-            order = house.place(key, {"1001": 1})
+            order = house.place(key, {"1001": 2})
             known["order_id"] = str(order.id)
             if operation.path.endswith("/choice"):
                 house.offer(order)
+            if operation.path.endswith("/returns"):
+                house.collect(order)
 
         answer = operation.send(key, **known)
 
@@ -243,6 +245,9 @@ def test_answers_of_a_day_at_work_are_as_documented(
     house.work()
     for name in ("nameCollector", "announceArrival", "showOrder", "cancelOrder", "showOrder", "listOrders"):
         assert_documented(document, operations[name], operations[name].send(key, order_id=str(order.id)))
+    collected = house.collect(house.place(key, {"1001": 2}))
+    for name in ("returnGoods", "showOrder"):
+        assert_documented(document, operations[name], operations[name].send(key, order_id=str(collected.id)))
     line = {"sku": "1001", "quantity": 1, "unit_price": {"amount": 1, "currency": "USD"}}
     unknown = line | {"sku": "bag"}
     sale = {"id": "s1", "at": rfc3339(utcnow()), "lines": [line, unknown]}

@@ -77,7 +77,9 @@ def test_the_page_follows_the_order_by_itself(page, world, order):
         expect(headline(page)).to_have_text(words)
         expect(page.locator("#news")).to_have_text(words)
         expect(page).to_have_title(f"{words} · Order {order.number}")
-    expect(page.get_by_text(order.pickup_code)).to_have_count(0)
+    expect(page.get_by_role("region", name="Pickup code")).to_have_count(0)
+    expect(page.get_by_text(order.pickup_code)).to_have_count(1)
+    expect(page.get_by_text("If something has to go back, show the code")).to_be_visible()
 
 
 @pytest.mark.parametrize("javascript", [True, False])
