@@ -24,11 +24,14 @@ from pickup.inventory import views as inventory_views
 from pickup.inventory.gauges import stock_gauges
 from pickup.notifications import service as notifications
 from pickup.notifications import views as notification_views
+from pickup.orders import commands as order_commands
 from pickup.orders import returns_views as order_returns_views
 from pickup.orders import views as order_views
 from pickup.orders.gauges import order_gauges
+from pickup.payments import admin_views as payment_views
 from pickup.payments import service as payments
 from pickup.payments import views as gateway_views
+from pickup.payments.gauges import payment_gauges
 from pickup.pricing import views as pricing_views
 from pickup.reference import views as reference_views
 from pickup.staff import commands as staff_commands
@@ -71,7 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app, settings)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     problems.init_app(app)
-    metrics.init_app(app, (outbox_gauges, order_gauges, stock_gauges, store_gauges))
+    metrics.init_app(app, (outbox_gauges, order_gauges, payment_gauges, stock_gauges, store_gauges))
     signals.init_app(app)
     directory.init_app(app)
     notifications.init_app(app, settings)
@@ -90,6 +93,7 @@ def _register_api(app: Flask) -> None:
         storefront_views.blueprint,
         order_views.blueprint,
         order_returns_views.blueprint,
+        payment_views.blueprint,
         inventory_views.blueprint,
         pricing_views.blueprint,
         store_views.blueprint,
@@ -121,6 +125,7 @@ def _register_commands(app: Flask) -> None:
         core_commands.client_group,
         core_commands.outbox_group,
         inventory_commands.stock_group,
+        order_commands.payments_group,
         staff_commands.staff_group,
     ):
         app.cli.add_command(group)

@@ -7,7 +7,7 @@ leader to elect, and a second scheduler only finds less to do.
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,7 +16,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import undo
 from pickup.core.logging import log
 from pickup.inventory import checking
-from pickup.orders import holding, lapsing, sweeping
+from pickup.orders import holding, lapsing, money_checks, sweeping
 from pickup.tills import silence
 from worker.app import app
 
@@ -33,7 +33,11 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (60, silence.watch_tills),
     (600, sweeping.forget_declines),
     (3600, sweeping.forget_idempotency_keys),
+)
+# The checks of the books take their time, more so those that ask a gateway: nothing that is due waits for them.
+CHECKS: tuple[tuple[float, Job], ...] = (
     (3600, checking.check_stock),
+    (3600, money_checks.check_money),
 )
 
 stopping = threading.Event()
@@ -53,18 +57,24 @@ def run_job(job: Job) -> None:
         log.error("schedule_fault", job=job.__name__, exc_info=error)
 
 
-def main() -> None:
-    """Run each job in its turn until SIGTERM or SIGINT."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    due = {job: time.monotonic() for _, job in SCHEDULE}
+def keep_to(schedule: Sequence[tuple[float, Job]]) -> None:
+    """Run each job in its turn until the process is to stop."""
+    due = {job: time.monotonic() for _, job in schedule}
     with app.app_context():
-        log.info("schedule_started")
         while not stopping.wait(max(0.0, min(due.values()) - time.monotonic())):
-            for every, job in SCHEDULE:
+            for every, job in schedule:
                 if due[job] <= time.monotonic():
                     run_job(job)
                     due[job] = time.monotonic() + every
+
+
+def main() -> None:
+    """Run all jobs until SIGTERM or SIGINT."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    log.info("schedule_started")
+    threading.Thread(target=keep_to, args=(CHECKS,), daemon=True).start()
+    keep_to(SCHEDULE)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,15 @@ def upgrade() -> None:
     )
     op.create_index('ix_declined_payments_subject', 'declined_payments', ['subject', 'at'])
     op.create_table(
+        'money_checks',
+        sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+        sa.Column('payments', sa.Integer(), nullable=False),
+        sa.Column('differences', sa.Integer(), nullable=False),
+        sa.Column('first', postgresql.JSONB(none_as_null=True), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_money_checks')),
+    )
+    op.create_table(
         'sandbox_refunds',
         sa.Column('key', sa.Uuid(), nullable=False),
         sa.Column('charge_key', sa.Uuid(), nullable=False),
@@ -195,7 +204,10 @@ def downgrade() -> None:
     op.drop_column('orders', 'held_until')
     op.drop_constraint(op.f('ck_orders_returned_amount'), 'orders')
     op.drop_column('orders', 'returned_amount')
-    for table in ('return_lines', 'returns', 'sandbox_refunds', 'declined_payments', 'gateway_events', 'payment_refunds'):
+    for table in (
+        'return_lines', 'returns', 'sandbox_refunds', 'money_checks', 'declined_payments', 'gateway_events',
+        'payment_refunds',
+    ):
         op.drop_table(table)
     for name in ('ck_sandbox_charges_refunded', 'ck_sandbox_charges_taken_or_given_back_once'):
         op.drop_constraint(op.f(name), 'sandbox_charges')

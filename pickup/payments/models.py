@@ -139,6 +139,18 @@ class DeclinedPayment(Base):
     __table_args__ = (Index("ix_declined_payments_subject", "subject", "at"),)
 
 
+class MoneyCheck(Base):
+    """What a check of the money has found. Kept, because the process that checks is not the one that is asked."""
+
+    __tablename__ = "money_checks"
+
+    id: Mapped[BigKey]
+    at: Mapped[datetime]
+    payments: Mapped[int] = mapped_column(doc="how many were checked")
+    differences: Mapped[int]
+    first: Mapped[list[dict[str, Any]]] = mapped_column(doc="some of them, as `flask payments reconcile` says them")
+
+
 class SandboxCharge(Base):
     """A charge in the sandbox gateway's books. Only `payments/sandbox.py` reads or writes it."""
 

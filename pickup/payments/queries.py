@@ -2,14 +2,29 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, func, or_, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Uuid, and_, any_, bindparam, cast, func, or_, select
 
 from pickup.core.db import db
 from pickup.core.models import OutboxTask
-from pickup.payments.models import Payment, PaymentRefund
+from pickup.core.types import first_id_at
+from pickup.payments.models import MoneyCheck, Payment, PaymentEntry, PaymentRefund
 from pickup.payments.settlement import Balance
+
+# The handlers that bring our books and a gateway's together.
+MONEY_HANDLERS = ("settle_payment", "ask_gateway")
+# Ids are in the order of time, and none is older than this.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+SUMMED = (
+    Payment.amount,
+    Payment.authorised,
+    Payment.captured,
+    Payment.voided,
+    Payment.refunded,
+    Payment.written_off,
+)
 
 
 def payment_of(order_id: uuid.UUID) -> Payment:
@@ -120,3 +135,77 @@ def problems_of(order_ids: Sequence[uuid.UUID]) -> int:
     wanted = bindparam("orders", list(order_ids), type_=ARRAY(Uuid()))
     counted = select(func.count()).where(Payment.order_id == any_(wanted), Payment.problem.is_not(None))
     return db.session.scalar(counted) or 0
+
+
+def fresh_payments(payment_ids: Sequence[uuid.UUID]) -> Sequence[Payment]:
+    """Payments, by their ids, as the database has them now."""
+    wanted = bindparam("payments", list(payment_ids), type_=ARRAY(Uuid()))
+    chosen = select(Payment).where(Payment.id == any_(wanted)).order_by(Payment.id)
+    return db.session.scalars(chosen.execution_options(populate_existing=True)).all()
+
+
+def being_settled(order_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Of some orders those whose money a worker is about to look at: what differs now may be right in a moment."""
+    wanted = bindparam("orders", list(order_ids), type_=ARRAY(Uuid()))
+    waiting = select(OutboxTask.subject_id).where(
+        OutboxTask.handler.in_(MONEY_HANDLERS), OutboxTask.subject_id == any_(wanted), OutboxTask.dead_at.is_(None)
+    )
+    return set(db.session.scalars(waiting))
+
+
+def newest_check() -> MoneyCheck | None:
+    """The last check of the money's books, if there has been one."""
+    return db.session.scalars(select(MoneyCheck).order_by(MoneyCheck.id.desc()).limit(1)).one_or_none()
+
+
+def payments_after(
+    position: uuid.UUID | None,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    status: str | None,
+    problem: bool | None,
+    order_id: uuid.UUID | None,
+    limit: int,
+) -> Sequence[Payment]:
+    """Payments, oldest first, from behind one.
+
+    Args:
+        since, until: opened then or later, and before then.
+        problem: only those with one, only those without, or both.
+    """
+    conditions = _opened(since, until)
+    if position is not None:
+        conditions.append(Payment.id > position)
+    if status is not None:
+        conditions.append(Payment.status == status)
+    if problem is not None:
+        conditions.append(Payment.problem.is_not(None) if problem else Payment.problem.is_(None))
+    if order_id is not None:
+        mine = Payment.order_id == order_id
+        conditions.append(or_(and_(mine, Payment.is_current), and_(mine, ~Payment.is_current)))
+    return db.session.scalars(select(Payment).where(*conditions).order_by(Payment.id).limit(limit)).all()
+
+
+def entries_of(payment_id: uuid.UUID) -> Sequence[PaymentEntry]:
+    """The ledger of a payment, oldest first."""
+    return db.session.scalars(
+        select(PaymentEntry).where(PaymentEntry.payment_id == payment_id).order_by(PaymentEntry.id)
+    ).all()
+
+
+def payment_totals(since: datetime | None, until: datetime | None) -> Sequence[Any]:
+    """How many payments there are by currency, method and status, and their amounts added up, in minor units."""
+    sums = [cast(func.sum(column), BigInteger).label(column.key) for column in SUMMED]
+    groups = (Payment.currency, Payment.method, Payment.status)
+    added = select(*groups, func.count().label("payments"), *sums).where(*_opened(since, until))
+    return db.session.execute(added.group_by(*groups).order_by(*groups)).all()
+
+
+def _opened(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if since is not None:
+        conditions.append(Payment.id >= first_id_at(max(since, EARLIEST)))
+    if until is not None:
+        conditions.append(Payment.id < first_id_at(max(until, EARLIEST)))
+    return conditions

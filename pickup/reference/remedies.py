@@ -13,6 +13,7 @@ BY_CODE = {
     "pickup_code_locked": "A manager of the store signs in and hands the order over.",
     "not_found": "Check the address, and ids and SKUs in it. Do not repeat the request as it is.",
     "order_not_found": "Check the id. A key sees only the orders of its own client.",
+    "payment_not_found": "Check the id; payments are listed by `GET /v1/payments`.",
     "store_not_found": "Check the `ref`; stores are listed by `GET /v1/stores`.",
     "product_not_found": "Check the SKU; products are listed by `GET /v1/products`.",
     "method_not_allowed": "Use one of the methods in the `Allow` header.",

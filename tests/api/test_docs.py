@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import uuid
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urldefrag
@@ -16,6 +17,7 @@ from pickup.core.openapi import operations
 from pickup.core.problems import HTTP_CODES
 from pickup.orders import views as order_views
 from pickup.orders.lifecycle import TRANSITIONS
+from pickup.payments.queries import payment_of
 from pickup.reference.remedies import BY_CODE, remedy
 from pickup.reference.sections import sections_of
 from pickup.reference.snippets import curl, highlighted, prose
@@ -89,6 +91,8 @@ def run(command: str, client: ApiClient, order_id: str) -> TestResponse:
             body = words.pop(0)
         else:
             url = word.removeprefix("$PICKUP").replace("$ORDER", order_id)
+            if "$PAYMENT" in url:
+                url = url.replace("$PAYMENT", str(payment_of(uuid.UUID(order_id)).id))
     method = method or ("GET" if body is None else "POST")
     return client.app.test_client().open(url, method=method, headers=headers, data=body)
 

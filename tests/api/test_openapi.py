@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from pickup.core.clock import rfc3339, utcnow
 from pickup.core.openapi import JSON, METHODS, example_of
 from pickup.orders import views as order_views
+from pickup.payments.queries import payment_of
 from tests.api_client import ApiClient
 from tests.world import World
 
@@ -222,6 +223,9 @@ def test_every_example_is_accepted(
             if operation.path.endswith("/returns"):
                 house.collect(order)
 
+        if "{payment_id}" in operation.path:
+            known["payment_id"] = str(payment_of(house.place(key, {"1001": 1}).id).id)
+
         answer = operation.send(key, **known)
 
         assert 200 <= answer.status_code < 300, (operation.said["operationId"], answer.text)
@@ -272,6 +276,8 @@ REFUSED: list[tuple[str, str, str, dict[str, Any] | None, str]] = [
     ("pauseStore", "POST", "/v1/stores/none/pause", None, "store_not_found"),
     ("setSpecialDay", "PUT", "/v1/stores/101/hours/tomorrow", {"hours": "off"}, "invalid_fields"),
     ("listStockLevels", "GET", "/v1/stock?sku=none", None, "invalid_fields"),
+    ("listPayments", "GET", "/v1/payments?status=none", None, "invalid_fields"),
+    ("showPayment", "GET", "/v1/payments/none", None, "payment_not_found"),
 ]
 
 

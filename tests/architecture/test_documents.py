@@ -9,6 +9,7 @@ import pytest
 
 from pickup.config import ROOT, Settings
 from pickup.orders.lifecycle import FINAL, INITIAL, STATUSES, TRANSITIONS
+from pickup.payments.differences import TO_DO
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 CONTRACT_NAMES = {"port", "database_url", "redis_url"}
@@ -27,7 +28,7 @@ def test_every_setting_is_documented_and_every_documented_setting_exists():
 
 def test_every_command_is_documented(app):
     text = (ROOT / "docs" / "commands.md").read_text()
-    ours = {"client", "outbox", "staff", "stock"}
+    ours = {"client", "outbox", "payments", "staff", "stock"}
     commands = [
         f"flask {group.name} {name}"
         for group in app.cli.commands.values()
@@ -36,6 +37,14 @@ def test_every_command_is_documented(app):
     ]
 
     assert [command for command in commands if command not in text] == []
+
+
+def test_every_kind_of_a_difference_is_explained():
+    text = (ROOT / "docs" / "payments.md").read_text()
+
+    assert re.findall(r"^\| `([a-z ]+)` \| [^|]+ \| [^|]+ \|$", text.partition("| difference |")[2], re.MULTILINE) == [
+        kind.replace("_", " ") for kind in TO_DO
+    ]
 
 
 def lifecycle_table() -> str:

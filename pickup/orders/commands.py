@@ -1,0 +1,49 @@
+"""`flask payments`: what an operator does with the orders' money."""
+
+from datetime import datetime
+
+import click
+from flask.cli import AppGroup
+from marshmallow import ValidationError
+
+from pickup.core.clock import utcnow
+from pickup.core.schemas import Instant
+from pickup.orders import money_checks
+from pickup.payments.gateway import GatewayUnreachable
+from pickup.payments.reconciliation import payment_count
+
+NOTHING_PROVEN = 2
+
+payments_group = AppGroup("payments", help="The money.")
+
+
+def _time(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+    try:
+        return None if value is None else Instant().deserialize(value)
+    except ValidationError as error:
+        raise click.BadParameter(" ".join(map(str, error.messages))) from None
+
+
+@payments_group.command("reconcile")
+@click.option("--since", callback=_time, help="How far back to look, RFC 3339 with an offset; default: eight days.")
+@click.option("--mend", is_flag=True, help="Write down what a gateway knows and we do not.")
+def reconcile(since: datetime | None, mend: bool) -> None:
+    """Compare payments with their ledger, their gateways and their orders; exit with 1 if any differs.
+
+    Whatever is still open is looked at, however old it is. A gateway that cannot be reached is exit 2: nothing is
+    proven then.
+    """
+    now, count = utcnow(), 0
+    since = since or now - money_checks.SPAN
+    try:
+        for difference in money_checks.differences(since, now=now):
+            is_mended = mend and money_checks.mend(difference, now=now)
+            click.echo(f"{'mended: ' if is_mended else ''}{difference}")
+            count += not is_mended
+        checked = payment_count(since)
+    except GatewayUnreachable as error:
+        click.echo(f"A gateway cannot be reached, so nothing is proven: {error}", err=True)
+        raise click.exceptions.Exit(NOTHING_PROVEN) from error
+    click.echo(f"checked {checked} payments, {count} differences")
+    if count:
+        raise click.exceptions.Exit(1)
