@@ -31,13 +31,14 @@ SPAN = timedelta(days=8)
 TAKEN_WITHIN = timedelta(minutes=5)
 AT_ONCE = 1000
 
-# In the order of the table, the first that is true is what is wrong. `due` is none while the order is open.
+# In the order of the table, the first that is true is what is wrong. `due` is none while the order is open. What was
+# written off came, or went back, some other way: it makes up for too little as for too much.
 _WRONG: dict[Kind, str] = {
     "no_payment": "payments = 0",
     "outcome_unknown": "is_over AND is_unknown",
     "not_taken": "kept + written_off < due AND changed_at < :patience",
-    "still_held": "is_over AND held > 0 AND kept + written_off >= due OR held_beside > 0",
-    "kept_too_much": "kept > due",
+    "still_held": "is_over AND held > 0 AND NOT is_settled_otherwise AND kept + written_off >= due OR held_beside > 0",
+    "kept_too_much": "kept - written_off > due",
     "not_covered": "NOT is_over AND status <> :initial AND held + kept + written_off < total",
     "not_placed": "status = :initial AND held + kept > 0",
 }
@@ -51,6 +52,7 @@ _STANDING = """
            bool_or(payments.status IN ('pending', 'requires_action')) AS is_unknown,
            coalesce(sum(authorised - captured - voided), 0)::bigint AS held,
            coalesce(sum(authorised - captured - voided) FILTER (WHERE NOT is_current), 0) AS held_beside,
+           bool_or(payments.status = 'written_off') AS is_settled_otherwise,
            coalesce(sum(captured - refunded), 0)::bigint AS kept,
            coalesce(sum(written_off), 0)::bigint AS written_off
     FROM orders LEFT JOIN payments ON payments.order_id = orders.id

@@ -19,7 +19,7 @@ from pickup.core.db import db, unit_of_work
 from pickup.core.types import first_id_at
 from pickup.payments import queries, service
 from pickup.payments.differences import AMOUNTS, BOOKED, Difference, Kind, money_words
-from pickup.payments.gateway import ChargeView
+from pickup.payments.gateway import ChargeView, GatewayUnreachable
 from pickup.payments.models import EntryKind, Payment, PaymentStatus
 from pickup.payments.recording import RANK, status_of
 
@@ -87,12 +87,13 @@ _LIST = f"""
 # A charge is a payment's if it has its key, and is the one that we know: of two with one key, one is nobody's.
 _IS_ITS_CHARGE = """
     listed.key = payments.id AND listed.method = payments.method
-    AND (payments.gateway_reference IS NULL OR payments.gateway_reference = listed.reference)
+    AND coalesce(payments.gateway_reference, '') IN ('', listed.reference)
 """
 _SUSPECTS = f"""
     SELECT DISTINCT payments.id FROM payments LEFT JOIN listed ON {_IS_ITS_CHARGE}
     WHERE {_SCOPE} AND (
-        listed.key IS NULL OR listed.currency <> payments.currency
+        (listed.key IS NULL AND (payments.authorised > 0 OR payments.status IN ('pending', 'requires_action')))
+        OR listed.currency <> payments.currency
         OR (payments.status <> 'written_off' AND payments.status <> listed.status)
         OR ({", ".join(f"payments.{name}" for name in AMOUNTS)}) <> ({", ".join(f"listed.{name}" for name in AMOUNTS)})
     )
@@ -173,17 +174,26 @@ def _look(payment_ids: Sequence[uuid.UUID], now: datetime) -> list[Difference]:
         payments = queries.fresh_payments(payment_ids)
         settling = queries.being_settled([payment.order_id for payment in payments])
     to_ask = [each for each in payments if each.order_id not in settling and not _is_in_flight(each, now)]
-    return [
-        Difference(
-            kind,
-            ours=f"ours says {_said(payment.status, _amounts(payment), payment.currency)}",
-            theirs=f"{payment.method} says {_view_said(view)}",
-            order_id=payment.order_id,
-            payment_id=payment.id,
-        )
-        for payment in to_ask
-        if (kind := judge(payment, view := view_of(payment)))
-    ]
+    return [difference for difference in map(_compared, to_ask) if difference]
+
+
+def _compared(payment: Payment) -> Difference | None:
+    try:
+        view = view_of(payment)
+    except GatewayUnreachable:
+        if payment.status in service.OPEN:
+            return None  # it was there a moment ago, to list its charges: of this one, nobody has decided yet
+        raise
+    kind = judge(payment, view)
+    if kind is None:
+        return None
+    return Difference(
+        kind,
+        ours=f"ours says {_said(payment.status, _amounts(payment), payment.currency)}",
+        theirs=f"{payment.method} says {_view_said(view)}",
+        order_id=payment.order_id,
+        payment_id=payment.id,
+    )
 
 
 def _is_in_flight(payment: Payment, now: datetime) -> bool:

@@ -263,6 +263,40 @@ def test_kept_although_it_came_back(collected):
     assert "collected (due 3.59 USD); its payment has kept 7.18 USD" in str(difference)
 
 
+def test_what_a_manager_has_settled_otherwise_is_settled(collected):
+    """Taken back and paid in cash, because the gateway refused the way back."""
+    execute("UPDATE orders SET returned_amount = 359")
+    assert kinds() == ["kept_too_much"]
+
+    payment = payment_of(collected.id)
+    in_transaction(lambda: payments.write_off(payment.id, 359, "Ana (refund_refused): in cash", now=utcnow()))
+    assert kinds() == []
+
+
+def test_what_a_manager_has_let_lapse_is_settled(open_order):
+    execute("UPDATE orders SET status = 'cancelled', reason = 'staff'")
+    payment = payment_of(open_order.id)
+    in_transaction(lambda: payments.write_off(payment.id, 0, "Ana (release_refused): it lapses", now=utcnow()))
+
+    assert kinds() == []
+
+
+def test_what_the_bank_has_not_decided_yet_is_no_difference(world, shop, store, monkeypatch):
+    world.place(shop, {"A": 1}, token="tok_needs_action")
+
+    def view(self, charge):
+        raise GatewayUnreachable("nobody has decided yet")
+
+    sandbox = type(payments.GATEWAYS["sandbox"])
+    monkeypatch.setattr(sandbox, "charges", lambda *_: iter(()))
+    monkeypatch.setattr(sandbox, "view", view)
+    assert kinds() == []
+
+    execute("UPDATE payments SET status = 'authorised', authorised = amount")
+    with pytest.raises(GatewayUnreachable):
+        kinds()
+
+
 def test_an_open_order_without_a_hold(open_order):
     payment = payment_of(open_order.id)
     payments.GATEWAYS["sandbox"].release(payments.charge_of(payment))
