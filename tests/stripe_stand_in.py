@@ -32,6 +32,7 @@ OPERATIONS = (
     ("capture", re.compile(r"POST /v1/payment_intents/(\w+)/capture")),
     ("cancel", re.compile(r"POST /v1/payment_intents/(\w+)/cancel")),
     ("refund", re.compile(r"POST /v1/refunds")),
+    ("refunds", re.compile(r"GET /v1/refunds")),
     ("search", re.compile(r"GET /v1/payment_intents/search")),
     ("list", re.compile(r"GET /v1/payment_intents")),
     ("look", re.compile(r"GET /v1/payment_intents/(\w+)")),
@@ -61,6 +62,8 @@ class Stand:
     """Of the next calls: the operation and one of `CANNED`, `reset`, `slow`, or after its effect `lost`, `kept_500`."""
     asked: list[str] = field(default_factory=list)
     search_is_behind: bool = False
+    refunds_not_shown: int = 0
+    """Minor units of the latest refunds that a charge does not show yet."""
     slow_seconds: float = 1.5
     kept: dict[str, tuple[str, Answer | None]] = field(default_factory=dict)
     captured: dict[str, int] = field(default_factory=dict)
@@ -72,6 +75,7 @@ class Stand:
         self.kept.clear()
         self.captured.clear()
         self.search_is_behind = False
+        self.refunds_not_shown = 0
         self.ask("DELETE", "/_config/data")
 
     def fail(self, operation: str, fault: str, times: int = 1) -> None:
@@ -103,7 +107,7 @@ class Stand:
         if charge:
             charge["amount_captured"] = taken
             if taken:
-                charge["amount_refunded"] -= charge["amount"] - taken
+                charge["amount_refunded"] -= charge["amount"] - taken + self.refunds_not_shown
         return intent
 
     def json(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
@@ -237,6 +241,13 @@ class Proxy(BaseHTTPRequestHandler):
         if int(wanted["amount"]) > left:
             return refused("charge_already_refunded" if not left else None, "more than is left")
         return self._pass_on(urlencode(wanted).encode())
+
+    def _refunds(self, name: str, wanted: dict[str, str]) -> Answer:
+        status, answer = self._pass_on(b"")
+        found = json.loads(answer)
+        # What was held beyond a capture is a refund to localstripe.
+        found["data"] = [each for each in found["data"] if each.get("metadata")]
+        return status, json.dumps(found).encode()
 
     def _search(self, name: str, wanted: dict[str, str]) -> Answer:
         query = parse_qs(urlsplit(self.path).query)["query"][0]

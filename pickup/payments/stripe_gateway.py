@@ -27,7 +27,15 @@ from pickup.payments.gateway import (
     GatewayUnreachable,
 )
 from pickup.payments.stripe_events import event_in, verify
-from pickup.payments.stripe_intents import PAYMENT_ID, REFUND_ID, key_of, refusal_of_amount, to_stripe, view_of
+from pickup.payments.stripe_intents import (
+    PAYMENT_ID,
+    REFUND_ID,
+    from_stripe,
+    key_of,
+    refusal_of_amount,
+    to_stripe,
+    view_of,
+)
 
 # "Keys can be removed after they're at least 24 hours old" (https://docs.stripe.com/api/idempotent_requests).
 KEY_LIFE = timedelta(hours=23)
@@ -35,6 +43,7 @@ CONNECT_SECONDS_MAX = 1.0
 PAGE_SIZE = 100
 EXPANDED: Any = {"expand": ["latest_charge"]}
 NOT_FOUND = 404
+NOT_GIVEN_BACK = ("failed", "canceled")
 WRONG_STATE = "payment_intent_unexpected_state"
 # What Stripe says about the request itself. All other errors leave open what happened.
 Refusal = stripe.CardError | stripe.InvalidRequestError
@@ -140,10 +149,10 @@ class StripeGateway(Gateway):
                 status = made["status"]
         except REFUSALS as refusal:
             raise GatewayRefused(_words(refusal)) from None
-        if status in ("failed", "canceled"):
+        if status in NOT_GIVEN_BACK:
             raise GatewayRefused(f"the refund is {status}")
         view = self._look_at(reference)
-        if view.refunded < amount:
+        if view.refunded < self._given_back(reference, charge.money.currency):
             raise GatewayUnreachable("the refund is not in the charge yet")  # recorded now, it would be made again
         return view
 
@@ -254,10 +263,18 @@ class StripeGateway(Gateway):
                 raise GatewayRefused(_words(refusal)) from None
         return self._look_at(reference)
 
+    def _refunds_of(self, reference: str) -> Iterator[dict[str, Any]]:
+        return map(_plain, self._refunds.list({"payment_intent": reference, "limit": PAGE_SIZE}).auto_paging_iter())
+
     def _refund_of(self, reference: str, key: UUID) -> dict[str, Any] | None:
-        refunds = self._refunds.list({"payment_intent": reference, "limit": PAGE_SIZE}).auto_paging_iter()
-        plain = map(_plain, refunds)
-        return next((each for each in plain if (each.get("metadata") or {}).get(REFUND_ID) == str(key)), None)
+        made = self._refunds_of(reference)
+        return next((each for each in made if (each.get("metadata") or {}).get(REFUND_ID) == str(key)), None)
+
+    def _given_back(self, reference: str, currency: str) -> int:
+        """Minor units of all refunds that were made and did not fail."""
+        with _asking():
+            made = [each["amount"] for each in self._refunds_of(reference) if each["status"] not in NOT_GIVEN_BACK]
+        return from_stripe(sum(made), currency)
 
 
 @contextmanager

@@ -92,6 +92,18 @@ def test_a_refund_whose_key_stripe_has_forgotten_is_not_made_again(gateway, stan
     assert gateway.refund(charge, first_id_at(utcnow() - LONG_AGO), 300).refunded == 600, "another one is"
 
 
+def test_a_refund_that_the_charge_does_not_show_yet_is_not_taken_as_done(gateway, stand, charge):
+    charge, key = held(gateway, charge), new_id()
+    gateway.capture(charge, 1000)
+    gateway.refund(charge, new_id(), 600)
+    stand.refunds_not_shown = 300
+
+    with pytest.raises(GatewayUnreachable, match="not in the charge yet"):
+        gateway.refund(charge, key, 300)
+    stand.refunds_not_shown = 0
+    assert gateway.refund(charge, key, 300).refunded == 900
+
+
 def test_what_is_declined_is_closed(gateway, stand):
     charge = Charge(new_id(), stand.means_of_payment(DECLINED), Money(1000, "USD"), utcnow())
 
