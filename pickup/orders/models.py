@@ -60,6 +60,9 @@ class Order(Base):
 
     total_amount: Mapped[BigInt] = mapped_column(doc="minor units")
     returned_amount: Mapped[BigInt] = mapped_column(server_default="0", doc="of them, for goods that came back")
+    reduced_amount: Mapped[BigInt] = mapped_column(
+        server_default="0", doc="by so much the total was reduced at the handover, since the shelf was cheaper"
+    )
     currency: Mapped[str]
 
     pickup_code: Mapped[str]
@@ -99,6 +102,7 @@ class Order(Base):
         CheckConstraint("(reason IS NOT NULL) = (status = 'cancelled')", name="reason_when_cancelled"),
         CheckConstraint("total_amount >= 0", name="total_amount"),
         CheckConstraint("returned_amount BETWEEN 0 AND total_amount", name="returned_amount"),
+        CheckConstraint("reduced_amount >= 0", name="reduced_amount"),
     )
 
 
@@ -115,10 +119,15 @@ class OrderLine(Base):
     returned: Mapped[int] = mapped_column(server_default="0", doc="units of them that came back")
     unit_amount: Mapped[BigInt] = mapped_column(doc="minor units")
     price_version: Mapped[BigInt] = mapped_column(doc="the row of the price ledger it was taken from")
+    reduced_to: Mapped[BigInt | None] = mapped_column(
+        doc="minor units that one costs since the handover; empty: the shelf was not cheaper then"
+    )
 
     product: Mapped[Product] = relationship(lazy="raise")
 
     __table_args__ = (
+        Index(None, "product_id"),
+        CheckConstraint("reduced_to >= 0 AND reduced_to < unit_amount", name="reduced_to"),
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("short BETWEEN 0 AND quantity", name="short"),
         CheckConstraint("returned BETWEEN 0 AND quantity - short", name="returned"),

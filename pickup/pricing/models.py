@@ -25,6 +25,7 @@ class Price(Base):
     valid_from: Mapped[datetime]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())
     recorded_by: Mapped[str] = mapped_column(server_default="")
+    reason: Mapped[str] = mapped_column(server_default="", doc="why, in the words of who recorded it")
 
     __table_args__ = (
         Index("ix_prices_in_force", "product_id", "zone", "valid_from", "version"),

@@ -56,6 +56,20 @@ class Store(Base):
         return ", ".join(part for part in (self.street, self.city, locality, self.country) if part)
 
 
+class StorePriceZone(Base):
+    """The price zone of a store from an instant on, until the next row's.
+
+    A trigger on `stores` writes it, so no way of changing a store forgets to: what a store's shelf said last month
+    stays true when the store moves to another zone. The first row of a store begins with the epoch.
+    """
+
+    __tablename__ = "store_price_zones"
+
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"), primary_key=True)
+    valid_from: Mapped[datetime] = mapped_column(primary_key=True)
+    zone: Mapped[str]
+
+
 class SpecialDay(Base):
     """A date whose hours go before the regular ones: a holiday, a sale, a burst pipe."""
 

@@ -21,6 +21,10 @@ class TillRegister(Base):
     register: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[BigInt] = mapped_column(server_default="0", doc="of the price ledger, by which it charges")
     last_seen: Mapped[datetime]
+    clock_ahead_ms: Mapped[BigInt | None] = mapped_column(doc="by the last message that said its time; less: behind")
+    late_since: Mapped[datetime | None] = mapped_column(
+        doc="since when a price is in force that it has not acknowledged, as the watch last found; empty: it is not late"
+    )
 
 
 class TillSale(Base):
@@ -50,7 +54,7 @@ class TillSaleLine(Base):
     unit_amount: Mapped[BigInt] = mapped_column(doc="minor units")
     currency: Mapped[str]
 
-    __table_args__ = (CheckConstraint("quantity <> 0", name="quantity"),)
+    __table_args__ = (Index(None, "product_id"), CheckConstraint("quantity <> 0", name="quantity"))
 
 
 class TillCount(Base):
@@ -79,10 +83,13 @@ class ParityBreach(Base):
     charged_currency: Mapped[str]
     ledger_amount: Mapped[BigInt | None] = mapped_column(doc="minor units; empty: the ledger had no price")
     ledger_currency: Mapped[str | None]
+    ledger_version: Mapped[BigInt | None] = mapped_column(doc="of the price that should have been charged")
     at: Mapped[datetime]
 
     __table_args__ = (
         Index(None, "at", "id"),
+        Index(None, "store_id", "at", "id"),
+        Index(None, "product_id", "at", "id"),
         CheckConstraint(text(f"kind IN {BREACH_KINDS}"), name="kind"),
         CheckConstraint(
             "num_nulls(ledger_amount, ledger_currency) = CASE kind WHEN 'no_price' THEN 2 ELSE 0 END", name="ledger"
