@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import click
 from flask.cli import AppGroup
@@ -39,21 +41,29 @@ def _product_ids() -> dict[str, int]:
 
 
 # In the order in which an empty system needs them.
-PLANS: dict[str, Callable[[datetime], Plan]] = {
+PLANS: dict[str, Callable[..., Plan]] = {
     "stores": lambda now: stores.plan(),
     "products": lambda now: catalog.plan(),
-    "prices": lambda now: pricing.plan(_product_ids(), now=now),
+    "prices": lambda now, **options: pricing.plan(_product_ids(), now=now, **options),
     "stock": lambda now: inventory.plan(_store_ids(), _product_ids()),
+}
+OPTIONS: dict[str, list[click.Option]] = {
+    "prices": [
+        click.Option(["--all-or-none"], is_flag=True, help="Record nothing if any row is wrong."),
+        click.Option(["--reason"], default="", metavar="TEXT", help="Why, for the history."),
+    ],
 }
 
 
-def _add_command(kind: str, make_plan: Callable[[datetime], Plan]) -> None:
-    @import_group.command(kind, help=f"Bring in {kind}. Rows that are refused go to FILE.rejected.csv.")
+def _add_command(kind: str, make_plan: Callable[..., Plan]) -> None:
+    @import_group.command(
+        kind, help=f"Bring in {kind}. Rows that are refused go to FILE.rejected.csv.", params=OPTIONS.get(kind, [])
+    )
     @click.argument("path", metavar="FILE.csv")
-    def command(path: str) -> None:
+    def command(path: str, **options: Any) -> None:
         outcome = Outcome()
         try:
-            _import(path, make_plan, outcome)
+            _import(path, partial(make_plan, **options), outcome)
         finally:
             # Also when it is stopped midway: what is committed stays.
             click.echo(f"imported {outcome.imported}, updated {outcome.updated}, rejected {outcome.rejected}")

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pickup.catalog import gtin
 from pickup.catalog.models import Product
 from pickup.core.csv_columns import columns_of, key, optional, quoted, text, whole
-from pickup.core.csv_import import Plan
+from pickup.core.csv_import import Plan, merging
 from pickup.core.csv_staging import upsert
 
 AGE_MAX_YEARS = 120
@@ -28,7 +28,7 @@ def plan() -> Plan:
             "max_per_order": optional(whole(1, MAX_PER_ORDER_MAX)),
         },
     )
-    return Plan(columns=columns, key=("sku",), merge=partial(upsert, Product.__table__, key="sku"))
+    return Plan(columns=columns, key=("sku",), store=merging(partial(upsert, Product.__table__, key="sku")))
 
 
 def _gtin(cell: str) -> str:

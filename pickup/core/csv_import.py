@@ -3,7 +3,7 @@
 A feature says with a `Plan` what its columns are and how a staged chunk becomes rows of its tables. The rest is here:
 a chunk is parsed, goes by COPY into a temporary table, is merged with set-based SQL and committed. So memory does not
 grow with the file, and an import that is stopped midway has kept its whole chunks; run again, it ends as if it had
-never been stopped, because every plan upserts.
+never been stopped, because every plan upserts. Prices are one chunk: all of a file holds from one instant on.
 """
 
 import re
@@ -22,6 +22,7 @@ from pickup.core.csv_columns import FORBIDDEN, Column, refuse_forbidden
 from pickup.core.csv_records import CsvSource, Record
 from pickup.core.csv_staging import stage
 from pickup.core.db import db, in_transaction
+from pickup.core.errors import Unavailable
 
 # Rows of a chunk stay locked until it is committed, and orders must not wait for that: this is well under a second.
 CHUNK_ROWS = 20_000
@@ -29,6 +30,8 @@ CHUNK_ROWS = 20_000
 LOCK_TIMEOUT_SECONDS = 60
 
 Row = dict[str, Any]
+Stage = Callable[[], sa.Table]
+"""Makes a temporary table with the rows of a chunk, in the present transaction."""
 Report = Callable[[int, str, str], None]
 """Tells a person about a line, a field and what is wrong there."""
 Progress = Callable[[int], None]
@@ -50,11 +53,25 @@ class Plan:
     columns: Sequence[Column]
     key: tuple[str, ...]
     """Staged names. Of several rows of a chunk with the same key the last one counts."""
-    merge: Callable[[sa.Table], int]
-    """Turns the staged rows (unique by key; optional columns only where the file has them) into the feature's tables,
-    within the present transaction, and returns how many of the keys are new. It may run again after a deadlock."""
+    store: Callable[[Stage, int], int]
+    """Brings a chunk into the feature's tables, in a transaction of its own: see `merging`, which is what most want.
+    Is told how many rows there are, and returns how many of the keys are new."""
     complete: Callable[[Row], None] = lambda row: None
     """Finishes a row whose fields are all good: what one field means by another. May raise FieldProblem."""
+    at_once: bool = False
+    """Whether the whole file is one chunk, and takes effect at one instant. It has to fit into memory then."""
+    all_or_none: bool = False
+    """Whether a bad row keeps the others out. Only together with `at_once`."""
+
+
+def merging(merge: Callable[[sa.Table], int]) -> Callable[[Stage, int], int]:
+    """Store a chunk by a function that turns the staged rows into the feature's tables, and may run again.
+
+    Args:
+        merge: gets the rows, unique by key, with optional columns only where the file has them; returns how many keys
+            are new.
+    """
+    return lambda stage, _: in_transaction(lambda: merge(stage()))
 
 
 @dataclass(slots=True)
@@ -121,6 +138,8 @@ class CsvImport:
             self._complain(1, "file", error.strerror or str(error))
         except (SQLAlchemyError, psycopg.Error) as error:
             self._complain(self._chunk_line, "database", f"nothing from here on is imported: {database_reason(error)}")
+        except Unavailable as error:
+            self._complain(self._chunk_line, "database", error.detail)
 
     def _read(self, source: CsvSource, rejected: "_RejectedFile") -> None:
         records = iter(source)
@@ -135,9 +154,13 @@ class CsvImport:
         for record in records:
             if not self._take(record):
                 rejected.write(record.raw)
-            if self._chunk_rows == CHUNK_ROWS:
-                self._flush()
+            if self._chunk_rows and self._chunk_rows % CHUNK_ROWS == 0:
+                if not self._plan.at_once:
+                    self._flush()
                 self._progress(source.position)
+        if self._plan.all_or_none and (self._outcome.rejected or source.problem):
+            self._complain(1, "file", "nothing of it is imported, since not all of it can be")
+            return
         self._flush()
         self._progress(source.position)
 
@@ -216,15 +239,15 @@ class CsvImport:
         """Merge and commit the chunk."""
         if not self._chunk:
             return
-        new = in_transaction(self._merge_chunk)
+        new = self._plan.store(self._stage_chunk, len(self._chunk))
         self._outcome.imported += new
         self._outcome.updated += self._chunk_rows - new
         self._chunk.clear()
         self._chunk_rows = 0
 
-    def _merge_chunk(self) -> int:
+    def _stage_chunk(self) -> sa.Table:
         db.session.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
-        return self._plan.merge(stage(self._staged, self._chunk.values()))
+        return stage(self._staged, self._chunk.values())
 
 
 class _RejectedFile:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core.clock import utcnow
 from pickup.core.csv_columns import Column, lookup, optional, whole
-from pickup.core.csv_import import Plan
+from pickup.core.csv_import import Plan, merging
 from pickup.core.db import db
 from pickup.inventory.models import StockLevel, StockMovement
 from pickup.inventory.shelf import ON_HAND_MAX, report_shortages
@@ -34,7 +34,7 @@ def plan(store_ids: Mapping[str, int], product_ids: Mapping[str, int]) -> Plan:
         Column(name="on_hand", parse=quantity, sql_type=level.on_hand.type),
         Column(name="safety_stock", parse=optional(quantity, 0), sql_type=level.safety_stock.type, required=False),
     ]
-    return Plan(columns=columns, key=KEY, merge=_merge)
+    return Plan(columns=columns, key=KEY, store=merging(_merge))
 
 
 def _merge(staged: sa.Table) -> int:

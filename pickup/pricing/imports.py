@@ -6,8 +6,9 @@ from datetime import datetime
 from functools import partial
 
 from pickup.core.csv_columns import Column, instant, key, lookup, quoted
-from pickup.core.csv_import import FieldProblem, Plan, Row
+from pickup.core.csv_import import FieldProblem, Plan, Row, Stage
 from pickup.core.types import Money, minor_unit_digits
+from pickup.pricing.beginning import record_at_once
 from pickup.pricing.models import Price
 from pickup.pricing.service import FUTURE_MAX, PAST_MAX, append_changed
 
@@ -18,12 +19,14 @@ _AMOUNT = re.compile(r"[0-9]{1,16}(?:\.[0-9]{1,10})?|\.[0-9]{1,10}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
-def plan(product_ids: Mapping[str, int], *, now: datetime) -> Plan:
-    """New versions of prices by `sku`, `zone` and `valid_from`.
+def plan(product_ids: Mapping[str, int], *, now: datetime, reason: str = "", all_or_none: bool = False) -> Plan:
+    """New versions of prices by `sku`, `zone` and `valid_from`; all of a file holds from one instant on.
 
     Args:
         product_ids: the id of each SKU.
-        now: from when on a price holds whose row does not say it; one instant for the whole run.
+        now: the present instant; what is valid from then on, or does not say, holds once the file is in.
+        reason: why, for the history.
+        all_or_none: whether nothing is recorded where a row is wrong.
     """
     ledger = Price.__table__.c
     columns = [
@@ -39,8 +42,15 @@ def plan(product_ids: Mapping[str, int], *, now: datetime) -> Plan:
         columns=columns,
         key=("product_id", "zone", "valid_from"),
         complete=_complete,
-        merge=partial(append_changed, now=now, recorded_by=RECORDED_BY),
+        store=partial(_store, reason=reason),
+        at_once=True,
+        all_or_none=all_or_none,
     )
+
+
+def _store(stage: Stage, count: int, *, reason: str) -> int:
+    record = partial(append_changed, recorded_by=RECORDED_BY, reason=reason)
+    return record_at_once(count, stage, lambda stated, begins: record(stated, begins=begins))
 
 
 def _complete(row: Row) -> None:

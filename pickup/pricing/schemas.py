@@ -11,6 +11,7 @@ from pickup.core.schemas import Instant, MoneySchema, Schema, Text, page_of
 from pickup.core.types import minor_unit_digits
 
 CHANGES_MAX = 100_000
+REASON_MAX_CHARACTERS = 200
 
 
 class CurrencyCode(Text):
@@ -65,6 +66,10 @@ class NewPricesSchema(Schema):
     """Price changes that are recorded together."""
 
     changes = fields.List(fields.Nested(NewPriceSchema), required=True, validate=validate.Length(1, CHANGES_MAX))
+    reason = Text(
+        max_length=REASON_MAX_CHARACTERS,
+        metadata={"description": "why, for whoever reads the history", "example": "spring promotion"},
+    )
 
 
 class PriceChangeSchema(Schema):
@@ -90,6 +95,7 @@ class PriceHistoryEntrySchema(PriceChangeSchema):
 
     recorded_at = Instant(metadata={"description": "when it was entered"})
     recorded_by = fields.String(metadata={"description": "the client that entered it", "example": "back-office"})
+    reason = fields.String(metadata={"description": "why, if they said so", "example": "spring promotion"})
 
 
 PriceHistoryEntryPageSchema = page_of(PriceHistoryEntrySchema)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     DateTime,
     FromClause,
     Integer,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from pickup.core import outbox
 from pickup.core.db import db
@@ -45,13 +47,8 @@ class PriceChange:
     valid_from: datetime
 
 
-def record_changes(changes: Sequence[PriceChange], *, now: datetime, recorded_by: str) -> list[tuple[int, PriceChange]]:
-    """Record price changes, all or none, in the order given; each is a new entry, even where it changes nothing.
-
-    A `valid_from` just before `now` is a clock that is slow and becomes `now`: what has held stays true.
-
-    Returns:
-        The changes as recorded, each with its version.
+def check_changes(changes: Sequence[PriceChange], *, now: datetime) -> dict[str, int]:
+    """See that price changes can be recorded; returns the product of each SKU.
 
     Raises:
         InvalidFields: unknown SKUs, instants that are past or too far ahead; names each.
@@ -60,10 +57,25 @@ def record_changes(changes: Sequence[PriceChange], *, now: datetime, recorded_by
     errors = [error for position, change in enumerate(changes) for error in _problems(position, change, ids, now)]
     if errors:
         raise InvalidFields("; ".join(f"{error.pointer}: {error.detail}" for error in errors[:5]), errors=errors)
-    recorded = [replace(change, valid_from=max(change.valid_from, now)) for change in changes]
+    return ids
+
+
+def record_changes(
+    changes: Sequence[PriceChange], ids: Mapping[str, int], *, begins: datetime, recorded_by: str, reason: str = ""
+) -> list[tuple[int, PriceChange]]:
+    """Record price changes in the order given; each is a new entry, even where it changes nothing.
+
+    Args:
+        ids: what `check_changes` returned for them.
+        begins: the earliest instant at which any of them may hold: see `beginning.py`.
+
+    Returns:
+        The changes as recorded, each with its version.
+    """
     lock_price_ledger()
-    versions = _append(recorded, ids, recorded_by)
-    _announce(versions[0], versions[-1], len(versions), now=now)
+    recorded = [replace(change, valid_from=max(change.valid_from, begins)) for change in changes]
+    versions = _append(recorded, ids, recorded_by, reason)
+    _announce(versions[0], versions[-1], len(versions), now=begins)
     return list(zip(versions, recorded, strict=True))
 
 
@@ -78,7 +90,7 @@ def _problems(position: int, change: PriceChange, ids: Mapping[str, int], now: d
         yield FieldError(f"/changes/{position}/valid_from", "is more than ten years ahead")
 
 
-def _append(changes: Sequence[PriceChange], ids: Mapping[str, int], recorded_by: str) -> list[int]:
+def _append(changes: Sequence[PriceChange], ids: Mapping[str, int], recorded_by: str, reason: str) -> list[int]:
     """Add one entry per change, in their order; returns the versions."""
     names = ("product_id", "zone", "amount", "currency", "valid_from")
     stated = (
@@ -92,21 +104,20 @@ def _append(changes: Sequence[PriceChange], ids: Mapping[str, int], recorded_by:
         .table_valued(*names, with_ordinality="position")
         .render_derived()
     )
-    in_order = select(*(stated.c[name] for name in names), literal(recorded_by)).order_by(stated.c.position)
-    recorded = insert(Price).from_select([*names, "recorded_by"], in_order).returning(Price.version)
+    in_order = select(*(stated.c[name] for name in names), *_whose(recorded_by, reason)).order_by(stated.c.position)
+    recorded = insert(Price).from_select([*names, *_WHOSE], in_order).returning(Price.version)
     return sorted(db.session.scalars(recorded))
 
 
-def append_changed(stated: FromClause, *, now: datetime, recorded_by: str) -> int:
+def append_changed(stated: FromClause, *, begins: datetime, recorded_by: str, reason: str = "") -> int:
     """Record the stated prices that differ from what holds anyway.
 
     A price for later is recorded even where it would hold anyway: somebody may still set another one before it, and
     then it does make a difference.
 
     Args:
-        stated: rows of `product_id`, `zone`, `valid_from`, `amount` and `currency`, unique by the first three and none
-            of them valid before `now`.
-        now: the present instant.
+        stated: rows of `product_id`, `zone`, `valid_from`, `amount` and `currency`, unique by the first three.
+        begins: the earliest instant at which any of them may hold: see `beginning.py`.
         recorded_by: who states them.
 
     Returns:
@@ -117,20 +128,38 @@ def append_changed(stated: FromClause, *, now: datetime, recorded_by: str) -> in
     shelves = select(stated.c.product_id, stated.c.zone).where(~exists().where(same_shelf)).distinct().subquery()
     new = db.session.execute(select(func.count()).select_from(shelves)).scalar_one()
     names = ["product_id", "zone", "valid_from", "amount", "currency"]
-    differing = _differing(stated, now=now)
-    in_order = select(*(differing.c[name] for name in names), literal(recorded_by)).order_by(
+    differing = _differing(_none_before(stated, begins), begins=begins)
+    in_order = select(*(differing.c[name] for name in names), *_whose(recorded_by, reason)).order_by(
         differing.c.product_id, differing.c.zone, differing.c.valid_from
     )
-    added = insert(Price).from_select([*names, "recorded_by"], in_order).returning(Price.version).cte("added")
+    added = insert(Price).from_select([*names, *_WHOSE], in_order).returning(Price.version).cte("added")
     first, last, count = db.session.execute(
         select(func.min(added.c.version), func.max(added.c.version), func.count()).select_from(added)
     ).one()
     if count:
-        _announce(first, last, count, now=now)
+        _announce(first, last, count, now=begins)
     return int(new)
 
 
-def _differing(stated: FromClause, *, now: datetime) -> Subquery:
+_WHOSE = ("recorded_by", "reason")
+
+
+def _whose(recorded_by: str, reason: str) -> tuple[ColumnElement[str], ...]:
+    return literal(recorded_by), literal(reason)
+
+
+def _none_before(stated: FromClause, begins: datetime) -> Subquery:
+    """The stated prices, none of them valid before an instant; of several that begin with it the one stated last."""
+    shelf = (stated.c.product_id, stated.c.zone, func.greatest(stated.c.valid_from, begins))
+    return (
+        select(*shelf[:2], shelf[2].label("valid_from"), stated.c.amount, stated.c.currency)
+        .ext(distinct_on(*shelf))
+        .order_by(*shelf, stated.c.valid_from.desc())
+        .subquery("from_then_on")
+    )
+
+
+def _differing(stated: FromClause, *, begins: datetime) -> Subquery:
     """The stated prices, without those that change nothing and never will."""
     holds = (
         select(Price.valid_from, Price.amount, Price.currency)
@@ -142,7 +171,7 @@ def _differing(stated: FromClause, *, now: datetime) -> Subquery:
     )
     changes_nothing = and_(holds.c.amount == stated.c.amount, holds.c.currency == stated.c.currency)
     # No other price can come between what holds and this one any more.
-    never_will = or_(stated.c.valid_from <= now, stated.c.valid_from == holds.c.valid_from)
+    never_will = or_(stated.c.valid_from <= begins, stated.c.valid_from == holds.c.valid_from)
     kept = and_(changes_nothing, never_will).is_not(true())
     return select(stated).join(holds, true(), isouter=True).where(kept).subquery("differing")
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from pickup.core import revisions
 from pickup.core.csv_columns import choice, columns_of, degrees, key, optional, quoted, text, whole
-from pickup.core.csv_import import FieldProblem, Plan, Row
+from pickup.core.csv_import import FieldProblem, Plan, Row, merging
 from pickup.core.csv_staging import upsert
 from pickup.stores import opening_hours
 from pickup.stores.models import STORE_KINDS, Store
@@ -46,7 +46,7 @@ def plan() -> Plan:
             "kind": choice(STORE_KINDS, default="store"),
         },
     )
-    return Plan(columns=columns, key=("ref",), merge=_merge, complete=_complete)
+    return Plan(columns=columns, key=("ref",), store=merging(_merge), complete=_complete)
 
 
 def _merge(staged: sa.Table) -> int:

@@ -23,7 +23,7 @@ class TillRegister(Base):
     last_seen: Mapped[datetime]
     clock_ahead_ms: Mapped[BigInt | None] = mapped_column(doc="by the last message that said its time; less: behind")
     late_since: Mapped[datetime | None] = mapped_column(
-        doc="since when a price is in force that it has not acknowledged, as the watch last found; empty: it is not late"
+        doc="since when a price holds that it has not acknowledged, by the latest watch; empty: it is not late"
     )
 
 

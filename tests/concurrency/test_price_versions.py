@@ -11,7 +11,7 @@ from pickup.core.db import db, in_transaction
 from pickup.core.types import Money
 from pickup.pricing import queries, service
 from pickup.pricing.models import Price
-from pickup.pricing.service import PriceChange, record_changes
+from pickup.pricing.service import PriceChange, check_changes, record_changes
 from tests.concurrency.together import at_once, in_own_session, somebody_waits_for_a_lock, until
 
 WRITERS = 4
@@ -24,7 +24,8 @@ def change(amount):
 
 def record(*amounts):
     now = utcnow()
-    record_changes([change(amount) for amount in amounts], now=now, recorded_by="a writer")
+    changes = [change(amount) for amount in amounts]
+    record_changes(changes, check_changes(changes, now=now), begins=now, recorded_by="a writer")
 
 
 def read_on(position):
