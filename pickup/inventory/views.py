@@ -10,7 +10,7 @@ from pickup.core.pagination import decode_cursor, page
 from pickup.inventory import queries
 from pickup.inventory.models import StockLevel, StockMovement
 from pickup.inventory.schemas import StockLevelPageSchema, StockMovementPageSchema, StockQuery
-from pickup.stores.directory import StoreEntry, fresh_directory
+from pickup.stores.directory import StoreEntry, fresh_directory, known_store
 
 blueprint = Blueprint(
     "inventory", __name__, url_prefix="/v1/stock", description="How many there are of what, and what explains it."
@@ -53,9 +53,7 @@ def list_stock_movements(query: dict[str, Any]) -> dict[str, Any]:
 
 def _filters(query: dict[str, Any]) -> dict[str, int | None]:
     store_ref, sku = query["store_ref"], query["sku"]
-    store = fresh_directory().by_ref.get(store_ref) if store_ref is not None else None
-    if store_ref is not None and store is None:
-        raise InvalidFields.at("/store_ref", f"there is no store {store_ref[:60]!r}")
+    store = known_store(store_ref) if store_ref is not None else None
     product = products_by_sku([sku]).get(sku) if sku is not None and sku.isprintable() else None
     if sku is not None and product is None:
         raise InvalidFields.at("/sku", f"{sku[:60]!r} is not a product we sell")

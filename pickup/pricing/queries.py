@@ -26,6 +26,7 @@ from sqlalchemy.orm import aliased
 from pickup.catalog.models import Product
 from pickup.core.db import db, run
 from pickup.pricing.models import Price
+from pickup.stores.models import StorePriceZone
 
 EVERYWHERE = ""
 
@@ -62,8 +63,10 @@ def prices_in_force(product_ids: Iterable[int], zone: str, *, at: datetime) -> d
     return {row.product_id: row for row in map(PriceInForce._make, rows)}
 
 
-def prices_at(moments: Sequence[tuple[int, datetime]], zone: str) -> list[Price | None]:
-    """What products cost in a zone, each at an instant of its own, by the rule of `prices_in_force`.
+def prices_at(moments: Sequence[tuple[int, datetime]], store_id: int) -> list[Price | None]:
+    """What the shelf of a store said about products, each at an instant of its own, by the rule of `prices_in_force`.
+
+    The store's price zone is the one that it had at the instant.
 
     Args:
         moments: product ids with instants, in any order and as often as you like.
@@ -84,17 +87,23 @@ def prices_at(moments: Sequence[tuple[int, datetime]], zone: str) -> list[Price 
         )
         .render_derived()
     )
+    shelf = (
+        select(StorePriceZone.zone)
+        .where(StorePriceZone.store_id == store_id, StorePriceZone.valid_from <= asked.c.at)
+        .order_by(StorePriceZone.valid_from.desc())
+        .limit(1)
+        .lateral("shelf")
+    )
     held = aliased(
         Price,
         select(Price)
-        .where(Price.product_id == asked.c.product_id, _has_begun(zone, asked.c.at))
-        .order_by(*_precedence(zone))
+        .where(Price.product_id == asked.c.product_id, _has_begun(shelf.c.zone, asked.c.at))
+        .order_by(*_precedence(shelf.c.zone))
         .limit(1)
         .lateral("held"),
     )
-    return list(
-        db.session.scalars(select(held).select_from(asked).join(held, true(), isouter=True).order_by(asked.c.position))
-    )
+    told = select(held).select_from(asked).join(shelf, true(), isouter=True).join(held, true(), isouter=True)
+    return list(db.session.scalars(told.order_by(asked.c.position)))
 
 
 def _has_begun(zone: Any, at: Any) -> ColumnElement[bool]:
@@ -149,9 +158,11 @@ def newest_version() -> int:
     return db.session.execute(select(func.coalesce(func.max(Price.version), 0))).scalar_one()
 
 
-def price_history(product_id: int, *, before: int | None, limit: int) -> Sequence[Price]:
-    """Every price a product has had, in any zone, newest entry first, from before a version."""
+def price_history(product_id: int, *, zone: str | None, before: int | None, limit: int) -> Sequence[Price]:
+    """Every price a product has had, in one zone or in any, newest entry first, from before a version."""
     wanted = select(Price).where(Price.product_id == product_id)
+    if zone is not None:
+        wanted = wanted.where(Price.zone == zone)
     if before is not None:
         wanted = wanted.where(Price.version < before)
     return db.session.scalars(wanted.order_by(Price.version.desc()).limit(limit)).all()

@@ -7,7 +7,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from pickup.core.csv_columns import KEY_MAX_CHARACTERS, key
-from pickup.core.schemas import Instant, MoneySchema, Schema, Text, page_of
+from pickup.core.schemas import Instant, MoneySchema, PageQuery, Schema, Text, page_of
 from pickup.core.types import minor_unit_digits
 
 CHANGES_MAX = 100_000
@@ -99,3 +99,29 @@ class PriceHistoryEntrySchema(PriceChangeSchema):
 
 
 PriceHistoryEntryPageSchema = page_of(PriceHistoryEntrySchema)
+
+
+class HistoryQuery(PageQuery):
+    """Which entries of a product are wanted."""
+
+    zone = Zone(load_default=None, metadata={"description": "only this price zone; empty: only what holds everywhere"})
+
+
+class InstantQuery(Schema):
+    """Where, and when."""
+
+    store_ref = Text(
+        required=True, max_length=KEY_MAX_CHARACTERS, metadata={"description": "whose shelf", "example": "101"}
+    )
+    at = Instant(metadata={"description": "without it, now", "example": "2026-03-02T14:03:00Z"})
+
+
+class PriceInForceSchema(Schema):
+    """What the shelf of a store says at an instant."""
+
+    sku = fields.String(metadata={"example": "1001"})
+    store_ref = fields.String(metadata={"example": "101"})
+    at = Instant()
+    in_force = fields.Nested(
+        PriceHistoryEntrySchema, allow_none=True, metadata={"description": "null: it has no price then"}
+    )

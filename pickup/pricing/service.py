@@ -29,8 +29,10 @@ from pickup.core import outbox
 from pickup.core.db import db
 from pickup.core.errors import FieldError, InvalidFields
 from pickup.core.types import Money, new_id
+from pickup.pricing.errors import ProductNotFound
 from pickup.pricing.models import Price
-from pickup.pricing.queries import lock_price_ledger, product_ids
+from pickup.pricing.queries import lock_price_ledger, prices_at, product_ids
+from pickup.stores.directory import known_store
 
 # The past is never rewritten; a minute allows for the clock of whoever states a price.
 PAST_MAX = timedelta(seconds=60)
@@ -45,6 +47,27 @@ class PriceChange:
     price: Money
     zone: str
     valid_from: datetime
+
+
+def known_product(sku: str) -> int:
+    """The id of the product with this SKU.
+
+    Raises:
+        ProductNotFound: there is none.
+    """
+    product_id = product_ids([sku]).get(sku) if sku.isprintable() else None
+    if product_id is None:
+        raise ProductNotFound("There is no product of this SKU.")
+    return product_id
+
+
+def price_on_shelf(product_id: int, store_ref: str, *, at: datetime) -> Price | None:
+    """What the shelf of a store says about a product at an instant; None where it has no price.
+
+    Raises:
+        InvalidFields: there is no such store.
+    """
+    return prices_at([(product_id, at)], known_store(store_ref).id)[0]
 
 
 def check_changes(changes: Sequence[PriceChange], *, now: datetime) -> dict[str, int]:

@@ -6,13 +6,19 @@ from pickup.core.api import Blueprint, refuses, requires
 from pickup.core.auth import current_caller
 from pickup.core.clock import utcnow
 from pickup.core.pagination import decode_cursor, page
-from pickup.core.schemas import PageQuery
 from pickup.core.types import Money
 from pickup.pricing import queries, service
 from pickup.pricing.beginning import record_at_once
 from pickup.pricing.errors import ProductNotFound
 from pickup.pricing.models import Price
-from pickup.pricing.schemas import NewPricesSchema, PriceHistoryEntryPageSchema, RecordedPricesSchema
+from pickup.pricing.schemas import (
+    HistoryQuery,
+    InstantQuery,
+    NewPricesSchema,
+    PriceHistoryEntryPageSchema,
+    PriceInForceSchema,
+    RecordedPricesSchema,
+)
 from pickup.pricing.service import PriceChange
 
 blueprint = Blueprint(
@@ -56,20 +62,36 @@ def record_prices(body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/<sku>")
 @requires("admin")
 @refuses(ProductNotFound)
-@blueprint.arguments(PageQuery, location="query")
+@blueprint.arguments(HistoryQuery, location="query")
 @blueprint.response(200, PriceHistoryEntryPageSchema)
 def show_price_history(query: dict[str, Any], sku: str) -> dict[str, Any]:
     """Show the prices of a product.
 
-    Every price it has had and is going to have, in all zones, the newest entry first.
+    Every price it has had and is going to have, in all zones or one, the newest entry first.
     """
-    product_id = queries.product_ids([sku]).get(sku) if sku.isprintable() else None
-    if product_id is None:
-        raise ProductNotFound("There is no product of this SKU.")
+    product_id = service.known_product(sku)
     position = decode_cursor(query["after"], int)
-    entries = queries.price_history(product_id, before=position[0] if position else None, limit=query["limit"] + 1)
+    entries = queries.price_history(
+        product_id, zone=query["zone"], before=position[0] if position else None, limit=query["limit"] + 1
+    )
     shown = page(entries, query["limit"], lambda price: (price.version,))
     return {**shown, "data": [_present_entry(price, sku) for price in shown["data"]]}
+
+
+@blueprint.get("/<sku>/in-force")
+@requires("admin", "pos")
+@refuses(ProductNotFound)
+@blueprint.arguments(InstantQuery, location="query")
+@blueprint.response(200, PriceInForceSchema)
+def show_price_in_force(query: dict[str, Any], sku: str) -> dict[str, Any]:
+    """Show what a product costs at an instant.
+
+    What did it cost in store 12 at 14:03? The shelf, the shop, an order and a till all go by this price. The store's
+    price zone is the one that it had at that instant. An instant ahead tells what is known by now.
+    """
+    at = query.get("at") or utcnow()
+    price = service.price_on_shelf(service.known_product(sku), query["store_ref"], at=at)
+    return {"sku": sku, "store_ref": query["store_ref"], "at": at, "in_force": price and _present_entry(price, sku)}
 
 
 def _present_change(version: int, change: PriceChange) -> dict[str, Any]:

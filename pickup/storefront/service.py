@@ -7,11 +7,11 @@ from typing import Any
 
 from pickup.catalog.models import Product
 from pickup.catalog.queries import products_after, products_by_sku
-from pickup.core.errors import InvalidFields, NotFound
+from pickup.core.errors import NotFound
 from pickup.orders.basket import Item, read_basket
 from pickup.orders.finding import promises_from_shelf
 from pickup.pricing.queries import EVERYWHERE, PriceInForce, prices_in_force
-from pickup.stores.directory import StoreEntry, directory, fresh_directory
+from pickup.stores.directory import StoreEntry, fresh_directory, known_store
 from pickup.stores.geocoding import Coordinates
 from pickup.stores.nearest import Neighbour
 
@@ -57,12 +57,7 @@ def product(sku: str, store_ref: str | None, *, now: datetime) -> dict[str, Any]
 
 
 def _zone_of(store_ref: str | None) -> str:
-    if store_ref is None:
-        return EVERYWHERE
-    store = directory().by_ref.get(store_ref) or fresh_directory().by_ref.get(store_ref)
-    if store is None:
-        raise InvalidFields.at("/store_ref", f"there is no store {store_ref[:60]!r}")
-    return store.price_zone
+    return EVERYWHERE if store_ref is None else known_store(store_ref).price_zone
 
 
 def _present_store(store: StoreEntry, neighbour: Neighbour) -> dict[str, Any]:

@@ -160,6 +160,18 @@ def fresh_directory() -> StoreDirectory:
     return directory(queries.revision())
 
 
+def known_store(ref: str, *, pointer: str = "/store_ref") -> StoreEntry:
+    """The store with this reference.
+
+    Raises:
+        InvalidFields: there is none; names the field at `pointer`.
+    """
+    store = fresh_directory().by_ref.get(ref)
+    if store is None:
+        raise InvalidFields.at(pointer, f"there is no store {ref[:60]!r}")
+    return store
+
+
 def init_app(app: Flask) -> None:
     """Give the process its keeper."""
     app.extensions["stores"] = DirectoryKeeper()

@@ -11,10 +11,10 @@ from pickup.core.db import db
 from pickup.core.errors import FieldError
 from pickup.inventory import shelf
 from pickup.pricing.queries import product_ids
-from pickup.stores.directory import StoreEntry
+from pickup.stores.directory import StoreEntry, known_store
 from pickup.tills import queries
 from pickup.tills.models import TillCount
-from pickup.tills.service import known_store, refuse_future, unknown_product
+from pickup.tills.service import refuse_future, unknown_product
 
 
 @dataclass(frozen=True, slots=True)

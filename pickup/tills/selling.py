@@ -12,10 +12,10 @@ from pickup.core.types import Money
 from pickup.inventory import shelf
 from pickup.inventory.shelf import ShelfChange
 from pickup.pricing.queries import prices_at, product_ids
-from pickup.stores.directory import StoreEntry
+from pickup.stores.directory import StoreEntry, known_store
 from pickup.tills import queries
 from pickup.tills.models import ParityBreach, TillSale, TillSaleLine
-from pickup.tills.service import known_store, refuse_future, see, unknown_product
+from pickup.tills.service import refuse_future, see, unknown_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _keep_lines(sold: Sequence[_Sold]) -> None:
 
 
 def _record_breaches(store: StoreEntry, register: str, sold: Sequence[_Sold]) -> int:
-    prices = prices_at([(line.product_id, line.at) for line in sold], store.price_zone)
+    prices = prices_at([(line.product_id, line.at) for line in sold], store.id)
     rows = [
         {
             "kind": "price" if price else "no_price",

@@ -16,7 +16,7 @@ from pickup.core.logging import log
 from pickup.core.pagination import decode_cursor, encode_cursor
 from pickup.pricing.models import Price
 from pickup.pricing.queries import newest_version, price_changes_after
-from pickup.stores.directory import StoreEntry, fresh_directory
+from pickup.stores.directory import StoreEntry, known_store
 from pickup.stores.service import set_feed_states
 from pickup.tills.models import TillRegister
 
@@ -51,18 +51,6 @@ def acknowledge(store_ref: str, register: str, version: int, *, now: datetime) -
     if version > newest_version():
         raise InvalidFields.at("/version", "is ahead of the price ledger")
     see(store, register, version, now=now)
-
-
-def known_store(ref: str) -> StoreEntry:
-    """The store with this reference.
-
-    Raises:
-        InvalidFields: there is none.
-    """
-    store = fresh_directory().by_ref.get(ref)
-    if store is None:
-        raise InvalidFields.at("/store_ref", f"there is no store {ref[:60]!r}")
-    return store
 
 
 def refuse_future(field: str, instants: Iterable[datetime], now: datetime) -> None:

@@ -196,7 +196,8 @@ def test_prices_of_many_instants_follow_the_rule_of_one(world: World):
     moments = [(product.id, now - timedelta(minutes=minutes)) for product in products for minutes in range(-5, 12)]
 
     for zone in ("", "east", "west", "none"):
+        store = world.store(zone or "everywhere", price_zone=zone)
         expected = [prices_in_force([product_id], zone, at=at).get(product_id) for product_id, at in moments]
-        at_once = prices_at(moments, zone)
+        at_once = prices_at(moments, store.id)
         assert [price and price.version for price in at_once] == [price and price.version for price in expected]
-    assert prices_at([], "east") == []
+        assert prices_at([], store.id) == []
