@@ -7,7 +7,7 @@ from pickup.catalog import gtin
 from pickup.catalog.models import Product
 from pickup.core.csv_columns import columns_of, key, optional, quoted, text, whole
 from pickup.core.csv_import import Plan, merging
-from pickup.core.csv_staging import upsert
+from pickup.core.staging import upsert
 
 AGE_MAX_YEARS = 120
 MAX_PER_ORDER_MAX = 1_000_000

@@ -7,7 +7,7 @@ from functools import cached_property, wraps
 from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
@@ -227,6 +227,11 @@ def _refuse_nul() -> None:
     """PostgreSQL keeps no NUL, and no name of ours has one: better said here once than by each route."""
     if "\x00" in request.path or b"%00" in request.query_string:
         raise BadRequest("A NUL byte in the address.")
+
+
+def as_it_is(document: Any, status: int = 200) -> Response:
+    """An answer of plain values, for long ones: the schema documents it, and is not asked to make it."""
+    return Response(current_app.json.dumps(document), status, mimetype="application/json")
 
 
 def wait_preference(maximum_seconds: int) -> int:

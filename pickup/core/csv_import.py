@@ -20,9 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pickup.core.csv_columns import FORBIDDEN, Column, refuse_forbidden
 from pickup.core.csv_records import CsvSource, Record
-from pickup.core.csv_staging import stage
 from pickup.core.db import db, in_transaction
 from pickup.core.errors import Unavailable
+from pickup.core.staging import stage
 
 # Rows of a chunk stay locked until it is committed, and orders must not wait for that: this is well under a second.
 CHUNK_ROWS = 20_000
@@ -247,7 +247,7 @@ class CsvImport:
 
     def _stage_chunk(self) -> sa.Table:
         db.session.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
-        return stage(self._staged, self._chunk.values())
+        return stage({column.staged_name: column.sql_type for column in self._staged}, self._chunk.values())
 
 
 class _RejectedFile:

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     DateTime,
     Integer,
+    Select,
     Text,
     and_,
     any_,
@@ -126,16 +128,26 @@ _IN_FORCE = (
 )
 
 
-def price_changes_after(version: int, zone: str, limit: int) -> list[tuple[Price, str]]:
-    """The price changes that concern a zone, each once, in the order of their versions, with the SKU."""
-    rows = db.session.execute(
-        select(Price, Product.sku)
-        .join(Product, Product.id == Price.product_id)
-        .where(Price.version > version, concerns(zone))
-        .order_by(Price.version)
-        .limit(limit)
-    )
-    return [(price, sku) for price, sku in rows]
+class PriceNews(NamedTuple):
+    """A change of the ledger, as a till has to know it."""
+
+    version: int
+    sku: str
+    zone: str
+    amount: int
+    currency: str
+    valid_from: datetime
+
+
+def price_changes_after(version: int, zone: str, limit: int) -> tuple[int, list[PriceNews]]:
+    """The price changes that concern a zone, each once, in the order of their versions; before them, the last of all.
+
+    The last version (0 while there is none) is read in the same statement: every change that it has seen is among
+    these, as far as the limit lets them.
+    """
+    rows = run(_NEWS, {"version": version, "zone": zone, "limit": limit}).all()
+    # One row without a change where there are none.
+    return rows[0][0], [PriceNews(*row[1:]) for row in rows if row[1] is not None]
 
 
 def concerns(zone: Any) -> ColumnElement[bool]:
@@ -153,9 +165,29 @@ def concerns(zone: Any) -> ColumnElement[bool]:
     return or_(Price.zone == zone, and_(Price.zone == EVERYWHERE, ~overruled))
 
 
+_NEWEST_VERSION = select(func.coalesce(func.max(Price.version), 0))
+
+
 def newest_version() -> int:
     """The version of the last entry; 0 while there is none."""
-    return db.session.execute(select(func.coalesce(func.max(Price.version), 0))).scalar_one()
+    return db.session.execute(_NEWEST_VERSION).scalar_one()
+
+
+def _news() -> Select[Any]:
+    zone = bindparam("zone", type_=Text())
+    newest = _NEWEST_VERSION.subquery("newest")
+    changes = (
+        select(Price.version, Product.sku, Price.zone, Price.amount, Price.currency, Price.valid_from)
+        .join(Product, Product.id == Price.product_id)
+        .where(Price.version > bindparam("version", type_=BigInteger()), concerns(zone))
+        .order_by(Price.version)
+        .limit(bindparam("limit", type_=Integer()))
+        .subquery("changes")
+    )
+    return select(newest, changes).select_from(newest).join(changes, true(), isouter=True).order_by(changes.c.version)
+
+
+_NEWS = _news()
 
 
 def price_history(product_id: int, *, zone: str | None, before: int | None, limit: int) -> Sequence[Price]:

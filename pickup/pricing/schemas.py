@@ -1,6 +1,7 @@
 """Wire shapes of prices."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import marshmallow as ma
@@ -8,7 +9,7 @@ from marshmallow import fields, validate
 
 from pickup.core.csv_columns import KEY_MAX_CHARACTERS, key
 from pickup.core.schemas import Instant, MoneySchema, PageQuery, Schema, Text, page_of
-from pickup.core.types import minor_unit_digits
+from pickup.core.types import MINOR_UNITS_MAX, minor_unit_digits
 
 CHANGES_MAX = 100_000
 REASON_MAX_CHARACTERS = 200
@@ -62,10 +63,79 @@ class NewPriceSchema(Schema):
     zone = Zone(load_default="", metadata={"description": "stores of this price zone only; empty: everywhere"})
 
 
+class NewPrice(fields.Nested):
+    """A price change of which there may be 100,000: one that is plainly right is read at once, others by the schema.
+
+    The schema takes 80 µs for each, and knows the words for what is wrong.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(NewPriceSchema, **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return read_plainly(value) or super()._deserialize(value, *args, **kwargs)
+
+
+_MEMBERS = frozenset({"sku", "price", "valid_from", "zone"})
+_PRICE_MEMBERS = frozenset({"amount", "currency"})
+
+
+def read_plainly(value: Any) -> dict[str, Any] | None:
+    """A price change as `NewPriceSchema` reads it; None where only the schema can tell."""
+    if type(value) is not dict or not value.keys() <= _MEMBERS:
+        return None
+    sku, price, zone = value.get("sku"), value.get("price"), value.get("zone", "")
+    if type(price) is not dict or price.keys() != _PRICE_MEMBERS:
+        return None
+    amount, currency = price["amount"], price["currency"]
+    is_plain = (
+        _is_plain_sku(sku)
+        and type(amount) is int
+        and 0 <= amount <= MINOR_UNITS_MAX
+        and type(currency) is str
+        and _is_currency(currency)
+        and type(zone) is str
+        and _is_plain_zone(zone)
+    )
+    if not is_plain:
+        return None
+    change = {"sku": sku, "price": {"amount": amount, "currency": currency}, "zone": zone}
+    if "valid_from" in value:
+        try:
+            change["valid_from"] = _INSTANT.deserialize(value["valid_from"])
+        except ma.ValidationError:
+            return None
+    return change
+
+
+_INSTANT = Instant()
+
+
+def _is_plain_sku(sku: Any) -> bool:
+    return type(sku) is str and 0 < len(sku) <= KEY_MAX_CHARACTERS and sku.isprintable() and sku == sku.strip()
+
+
+@lru_cache(maxsize=512)
+def _is_currency(text: str) -> bool:
+    try:
+        CurrencyCode().deserialize(text)
+    except ma.ValidationError:
+        return False
+    return text == text.strip()
+
+
+@lru_cache(maxsize=4096)
+def _is_plain_zone(text: str) -> bool:
+    try:
+        return Zone().deserialize(text) == text
+    except ma.ValidationError:
+        return False
+
+
 class NewPricesSchema(Schema):
     """Price changes that are recorded together."""
 
-    changes = fields.List(fields.Nested(NewPriceSchema), required=True, validate=validate.Length(1, CHANGES_MAX))
+    changes = fields.List(NewPrice(), required=True, validate=validate.Length(1, CHANGES_MAX))
     reason = Text(
         max_length=REASON_MAX_CHARACTERS,
         metadata={"description": "why, for whoever reads the history", "example": "spring promotion"},

@@ -1,20 +1,16 @@
 """Writing the price ledger: rows are added, and nothing else."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    DateTime,
     FromClause,
     Integer,
+    Select,
     Subquery,
-    Text,
     and_,
-    bindparam,
     exists,
     func,
     insert,
@@ -28,6 +24,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from pickup.core import outbox
 from pickup.core.db import db
 from pickup.core.errors import FieldError, InvalidFields
+from pickup.core.staging import stage
 from pickup.core.types import Money, new_id
 from pickup.pricing.errors import ProductNotFound
 from pickup.pricing.models import Price
@@ -38,6 +35,8 @@ from pickup.stores.directory import known_store
 PAST_MAX = timedelta(seconds=60)
 FUTURE_MAX = timedelta(days=3660)
 
+_STATED = ("product_id", "zone", "valid_from", "amount", "currency")
+
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
@@ -47,6 +46,18 @@ class PriceChange:
     price: Money
     zone: str
     valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of stated changes: the version of the first, which those of the others follow without a gap."""
+
+    first_version: int
+    begins: datetime
+
+    def valid_from(self, change: PriceChange) -> datetime:
+        """When a change holds."""
+        return max(change.valid_from, self.begins)
 
 
 def known_product(sku: str) -> int:
@@ -70,8 +81,8 @@ def price_on_shelf(product_id: int, store_ref: str, *, at: datetime) -> Price | 
     return prices_at([(product_id, at)], known_store(store_ref).id)[0]
 
 
-def check_changes(changes: Sequence[PriceChange], *, now: datetime) -> dict[str, int]:
-    """See that price changes can be recorded; returns the product of each SKU.
+def state(changes: Sequence[PriceChange], *, now: datetime) -> FromClause:
+    """Bring price changes into the present transaction, to be recorded by `record_all`.
 
     Raises:
         InvalidFields: unknown SKUs, instants that are past or too far ahead; names each.
@@ -80,26 +91,31 @@ def check_changes(changes: Sequence[PriceChange], *, now: datetime) -> dict[str,
     errors = [error for position, change in enumerate(changes) for error in _problems(position, change, ids, now)]
     if errors:
         raise InvalidFields("; ".join(f"{error.pointer}: {error.detail}" for error in errors[:5]), errors=errors)
-    return ids
+    columns = {"position": Integer()} | {name: Price.__table__.c[name].type for name in _STATED}
+    return stage(
+        columns,
+        (
+            (position, ids[change.sku], change.zone, change.valid_from, change.price.amount, change.price.currency)
+            for position, change in enumerate(changes)
+        ),
+    )
 
 
-def record_changes(
-    changes: Sequence[PriceChange], ids: Mapping[str, int], *, begins: datetime, recorded_by: str, reason: str = ""
-) -> list[tuple[int, PriceChange]]:
-    """Record price changes in the order given; each is a new entry, even where it changes nothing.
+def record_all(stated: FromClause, *, begins: datetime, recorded_by: str, reason: str = "") -> Recorded:
+    """Record what was stated, in its order; each is a new entry, even where it changes nothing.
 
     Args:
-        ids: what `check_changes` returned for them.
+        stated: what `state` returned.
         begins: the earliest instant at which any of them may hold: see `beginning.py`.
-
-    Returns:
-        The changes as recorded, each with its version.
     """
     lock_price_ledger()
-    recorded = [replace(change, valid_from=max(change.valid_from, begins)) for change in changes]
-    versions = _append(recorded, ids, recorded_by, reason)
-    _announce(versions[0], versions[-1], len(versions), now=begins)
-    return list(zip(versions, recorded, strict=True))
+    valid_from = func.greatest(stated.c.valid_from, begins).label("valid_from")
+    columns = [valid_from if name == "valid_from" else stated.c[name] for name in _STATED]
+    entries = select(*columns).order_by(stated.c.position)
+    first = _append(entries, begins=begins, recorded_by=recorded_by, reason=reason)
+    if first is None:
+        raise ValueError("there are no changes")
+    return Recorded(first, begins)
 
 
 def _problems(position: int, change: PriceChange, ids: Mapping[str, int], now: datetime) -> Iterator[FieldError]:
@@ -111,25 +127,6 @@ def _problems(position: int, change: PriceChange, ids: Mapping[str, int], now: d
         )
     elif change.valid_from > now + FUTURE_MAX:
         yield FieldError(f"/changes/{position}/valid_from", "is more than ten years ahead")
-
-
-def _append(changes: Sequence[PriceChange], ids: Mapping[str, int], recorded_by: str, reason: str) -> list[int]:
-    """Add one entry per change, in their order; returns the versions."""
-    names = ("product_id", "zone", "amount", "currency", "valid_from")
-    stated = (
-        func.unnest(
-            bindparam("products", [ids[change.sku] for change in changes], ARRAY(Integer())),
-            bindparam("zones", [change.zone for change in changes], ARRAY(Text())),
-            bindparam("amounts", [change.price.amount for change in changes], ARRAY(BigInteger())),
-            bindparam("currencies", [change.price.currency for change in changes], ARRAY(Text())),
-            bindparam("instants", [change.valid_from for change in changes], ARRAY(DateTime(timezone=True))),
-        )
-        .table_valued(*names, with_ordinality="position")
-        .render_derived()
-    )
-    in_order = select(*(stated.c[name] for name in names), *_whose(recorded_by, reason)).order_by(stated.c.position)
-    recorded = insert(Price).from_select([*names, *_WHOSE], in_order).returning(Price.version)
-    return sorted(db.session.scalars(recorded))
 
 
 def append_changed(stated: FromClause, *, begins: datetime, recorded_by: str, reason: str = "") -> int:
@@ -150,25 +147,23 @@ def append_changed(stated: FromClause, *, begins: datetime, recorded_by: str, re
     same_shelf = and_(Price.product_id == stated.c.product_id, Price.zone == stated.c.zone)
     shelves = select(stated.c.product_id, stated.c.zone).where(~exists().where(same_shelf)).distinct().subquery()
     new = db.session.execute(select(func.count()).select_from(shelves)).scalar_one()
-    names = ["product_id", "zone", "valid_from", "amount", "currency"]
     differing = _differing(_none_before(stated, begins), begins=begins)
-    in_order = select(*(differing.c[name] for name in names), *_whose(recorded_by, reason)).order_by(
-        differing.c.product_id, differing.c.zone, differing.c.valid_from
-    )
-    added = insert(Price).from_select([*names, *_WHOSE], in_order).returning(Price.version).cte("added")
+    order = differing.c.product_id, differing.c.zone, differing.c.valid_from
+    entries = select(*(differing.c[name] for name in _STATED)).order_by(*order)
+    _append(entries, begins=begins, recorded_by=recorded_by, reason=reason)
+    return int(new)
+
+
+def _append(entries: Select[Any], *, begins: datetime, recorded_by: str, reason: str) -> int | None:
+    """Add entries in their order, and tell of them; returns the version of the first, which the others follow."""
+    whose = entries.add_columns(literal(recorded_by), literal(reason))
+    added = insert(Price).from_select([*_STATED, "recorded_by", "reason"], whose).returning(Price.version).cte("added")
     first, last, count = db.session.execute(
         select(func.min(added.c.version), func.max(added.c.version), func.count()).select_from(added)
     ).one()
     if count:
         _announce(first, last, count, now=begins)
-    return int(new)
-
-
-_WHOSE = ("recorded_by", "reason")
-
-
-def _whose(recorded_by: str, reason: str) -> tuple[ColumnElement[str], ...]:
-    return literal(recorded_by), literal(reason)
+    return cast("int | None", first)
 
 
 def _none_before(stated: FromClause, begins: datetime) -> Subquery:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from pickup.core.api import Blueprint, refuses, requires
+from flask import Response
+
+from pickup.core.api import Blueprint, as_it_is, refuses, requires
 from pickup.core.auth import current_caller
-from pickup.core.clock import utcnow
+from pickup.core.clock import rfc3339, utcnow
 from pickup.core.pagination import decode_cursor, page
 from pickup.core.types import Money
 from pickup.pricing import queries, service
@@ -19,7 +21,7 @@ from pickup.pricing.schemas import (
     PriceInForceSchema,
     RecordedPricesSchema,
 )
-from pickup.pricing.service import PriceChange
+from pickup.pricing.service import PriceChange, Recorded
 
 blueprint = Blueprint(
     "prices",
@@ -34,7 +36,7 @@ blueprint = Blueprint(
 @requires("admin")
 @blueprint.arguments(NewPricesSchema)
 @blueprint.response(201, RecordedPricesSchema)
-def record_prices(body: dict[str, Any]) -> dict[str, Any]:
+def record_prices(body: dict[str, Any]) -> Response:
     """Change prices.
 
     All of the changes are made, or none. Each is a new entry of the ledger. Those without a `valid_from` hold from one
@@ -51,12 +53,13 @@ def record_prices(body: dict[str, Any]) -> dict[str, Any]:
     ]
     recorded = record_at_once(
         len(changes),
-        lambda: service.check_changes(changes, now=now),
-        lambda ids, begins: service.record_changes(
-            changes, ids, begins=begins, recorded_by=recorded_by, reason=body.get("reason", "")
+        lambda: service.state(changes, now=now),
+        lambda stated, begins: service.record_all(
+            stated, begins=begins, recorded_by=recorded_by, reason=body.get("reason", "")
         ),
     )
-    return {"changes": [_present_change(version, change) for version, change in recorded]}
+    versions = enumerate(changes, start=recorded.first_version)
+    return as_it_is({"changes": [_present_change(version, change, recorded) for version, change in versions]}, 201)
 
 
 @blueprint.get("/<sku>")
@@ -94,11 +97,11 @@ def show_price_in_force(query: dict[str, Any], sku: str) -> dict[str, Any]:
     return {"sku": sku, "store_ref": query["store_ref"], "at": at, "in_force": price and _present_entry(price, sku)}
 
 
-def _present_change(version: int, change: PriceChange) -> dict[str, Any]:
+def _present_change(version: int, change: PriceChange, recorded: Recorded) -> dict[str, Any]:
     return {
         "sku": change.sku,
-        "price": change.price,
-        "valid_from": change.valid_from,
+        "price": {"amount": change.price.amount, "currency": change.price.currency},
+        "valid_from": rfc3339(recorded.valid_from(change)),
         "zone": change.zone,
         "version": version,
     }

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from pickup.core import revisions
 from pickup.core.csv_columns import choice, columns_of, degrees, key, optional, quoted, text, whole
 from pickup.core.csv_import import FieldProblem, Plan, Row, merging
-from pickup.core.csv_staging import upsert
+from pickup.core.staging import upsert
 from pickup.stores import opening_hours
 from pickup.stores.models import STORE_KINDS, Store
 from pickup.stores.queries import REVISION

@@ -14,8 +14,7 @@ from pickup.core.db import db
 from pickup.core.errors import FieldError, InvalidFields
 from pickup.core.logging import log
 from pickup.core.pagination import decode_cursor, encode_cursor
-from pickup.pricing.models import Price
-from pickup.pricing.queries import newest_version, price_changes_after
+from pickup.pricing.queries import PriceNews, newest_version, price_changes_after
 from pickup.stores.directory import StoreEntry, known_store
 from pickup.stores.service import set_feed_states
 from pickup.tills.models import TillRegister
@@ -24,8 +23,8 @@ from pickup.tills.models import TillRegister
 CLOCK_AHEAD_MAX = timedelta(minutes=5)
 
 
-def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[tuple[Price, str]], str]:
-    """Price changes of a store with their SKUs, and the cursor to go on from.
+def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[PriceNews], str]:
+    """Price changes of a store, and the cursor to go on from.
 
     Raises:
         InvalidFields: no such store; a cursor that is not from this feed, is ahead of the ledger, or was given out when
@@ -35,10 +34,10 @@ def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[tupl
     told_zone, version = decode_cursor(after, str, int) or (zone, 0)
     if told_zone != zone:
         raise InvalidFields.at("/after", "is from another price zone: forget the prices and start without a cursor")
-    if version > newest_version():
+    newest, changes = price_changes_after(version, zone, limit)
+    if version > newest:
         raise InvalidFields.at("/after", "is ahead of the price ledger: forget the prices and start without a cursor")
-    changes = price_changes_after(version, zone, limit)
-    return changes, encode_cursor(zone, changes[-1][0].version if changes else version)
+    return changes, encode_cursor(zone, changes[-1].version if changes else version)
 
 
 def acknowledge(store_ref: str, register: str, version: int, *, now: datetime) -> None:

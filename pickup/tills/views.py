@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from pickup.core.api import Blueprint, requires
-from pickup.core.clock import utcnow
+from flask import Response
+
+from pickup.core.api import Blueprint, as_it_is, requires
+from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import in_transaction
 from pickup.core.types import Money
-from pickup.pricing.models import Price
+from pickup.pricing.queries import PriceNews
 from pickup.tills import counting, queries, selling, service
 from pickup.tills.counting import Count, CountsRecorded
 from pickup.tills.models import ParityBreach
@@ -30,7 +32,7 @@ blueprint = Blueprint("tills", __name__, url_prefix="/v1", description="What til
 @requires("pos")
 @blueprint.arguments(FeedQuery, location="query")
 @blueprint.response(200, FeedSchema)
-def follow_prices(query: dict[str, Any]) -> dict[str, Any]:
+def follow_prices(query: dict[str, Any]) -> Response:
     """Follow the prices of a store.
 
     Every change comes once, in the order of versions, also those that take effect later. Begin without a cursor, then
@@ -41,7 +43,7 @@ def follow_prices(query: dict[str, Any]) -> dict[str, Any]:
     prices and begin again without one.
     """
     changes, after = service.price_feed(query["store_ref"], query["after"], query["limit"])
-    return {"data": [_present_change(price, sku) for price, sku in changes], "next": after}
+    return as_it_is({"data": [_present_change(change) for change in changes], "next": after})
 
 
 @blueprint.post("/pos/prices/ack")
@@ -104,13 +106,13 @@ def _read_sale(sale: dict[str, Any]) -> Sale:
     return Sale(sale["id"], sale["at"], lines)
 
 
-def _present_change(price: Price, sku: str) -> dict[str, Any]:
+def _present_change(change: PriceNews) -> dict[str, Any]:
     return {
-        "sku": sku,
-        "price": price,
-        "valid_from": price.valid_from,
-        "version": price.version,
-        "zone": price.zone,
+        "sku": change.sku,
+        "price": {"amount": change.amount, "currency": change.currency},
+        "valid_from": rfc3339(change.valid_from),
+        "version": change.version,
+        "zone": change.zone,
     }
 
 

@@ -11,7 +11,7 @@ from pickup.core.db import db, in_transaction
 from pickup.core.types import Money
 from pickup.pricing import queries, service
 from pickup.pricing.models import Price
-from pickup.pricing.service import PriceChange, check_changes, record_changes
+from pickup.pricing.service import PriceChange, record_all, state
 from tests.concurrency.together import at_once, in_own_session, somebody_waits_for_a_lock, until
 
 WRITERS = 4
@@ -25,13 +25,13 @@ def change(amount):
 def record(*amounts):
     now = utcnow()
     changes = [change(amount) for amount in amounts]
-    record_changes(changes, check_changes(changes, now=now), begins=now, recorded_by="a writer")
+    record_all(state(changes, now=now), begins=now, recorded_by="a writer")
 
 
 def read_on(position):
     """The versions that a till learns of, from behind the last it knows."""
     db.session.rollback()
-    return [price.version for price, _ in queries.price_changes_after(position, "", limit=10)]
+    return [change.version for change in queries.price_changes_after(position, "", limit=10)[1]]
 
 
 def ledger():

@@ -1,6 +1,6 @@
 """The temporary table that carries a chunk of a file into the database, and the plain way on from there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import psycopg
@@ -8,16 +8,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.schema import CreateTable
 
-from pickup.core.csv_columns import Column
 from pickup.core.db import db
 
 
-def stage(columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> sa.Table:
+def stage(columns: Mapping[str, sa.types.TypeEngine[Any]], rows: Iterable[tuple[Any, ...]]) -> sa.Table:
     """A temporary table with the rows, gone at the end of the transaction."""
     staged = sa.Table(
         "staged",
         sa.MetaData(),
-        *(sa.Column(column.staged_name, column.sql_type) for column in columns),
+        *(sa.Column(name, sql_type) for name, sql_type in columns.items()),
         prefixes=["TEMPORARY"],
         postgresql_on_commit="DROP",
     )
