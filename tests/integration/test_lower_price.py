@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import event, select
@@ -13,9 +14,10 @@ from pickup.core.types import Actor
 from pickup.orders import lapsing, money_checks, queries, service, short_picks
 from pickup.payments.models import PaymentEntry
 from pickup.payments.queries import payment_of
-from pickup.payments.sandbox import HOLD
+from pickup.payments.sandbox import HOLD, SandboxGateway
 from pickup.staff import service as staff
 from pickup.staff.models import StaffMember
+from tests.concurrency.together import at_once, in_own_session
 from tests.integration.test_staff import Tablet
 
 ANA = Actor("staff", "Ana")
@@ -87,6 +89,11 @@ def take_early(world):
     world.work()
 
 
+def hand_over(order):
+    locked = queries.lock_order(order.id)
+    assert service.hand_over(locked, order.pickup_code, actor=ANA, is_manager=False, now=utcnow())
+
+
 def give_back(shop, order, units):
     answer = shop.post(f"/v1/orders/{order.id}/returns", {"items": [{"sku": "A", "quantity": units}]})
     assert answer.status_code == 201, answer.text
@@ -131,6 +138,23 @@ class TestTheMoney:
         world.price(milk, 80)
         collect_and_pay(world, order)
 
+        assert entries(order) == [("authorisation", 350), ("capture", 350), ("refund", 60)]
+
+    def test_what_is_being_taken_early_while_it_is_handed_over(self, world, milk, order, monkeypatch):
+        """The gateway takes what was due a moment ago; what is due now is settled after it."""
+        make_ready(order)
+        world.price(milk, 80)
+        capture = SandboxGateway.capture
+
+        def be_overtaken(*args):
+            view = capture(*args)
+            at_once([in_own_session(world.app, partial(hand_over, order))])
+            return view
+
+        monkeypatch.setattr(SandboxGateway, "capture", be_overtaken)
+        take_early(world)
+
+        assert world.order(order.id).status == "collected"
         assert entries(order) == [("authorisation", 350), ("capture", 350), ("refund", 60)]
 
     def test_what_was_not_found_is_reduced_by_nothing(self, world, milk, bread, order):
