@@ -70,6 +70,7 @@ class Settings:
     choice_hours: int
     prep_minutes: int
     hold_days: int
+    lower_price_at_handover: bool
 
     safety_stock: Mapping[str, int]
     """Units by the kind of a store; a kind that is absent keeps nothing back."""
@@ -164,6 +165,7 @@ class Settings:
                 choice_hours=env.int("CHOICE_HOURS", 24, validate=Range(1)),
                 prep_minutes=env.int("PREP_MINUTES", 60, validate=Range(0)),
                 hold_days=env.int("HOLD_DAYS", 7, validate=Range(1)),
+                lower_price_at_handover=env.bool("LOWER_PRICE_AT_HANDOVER", True),
                 safety_stock=_units_by_kind(env.str("SAFETY_STOCK", "", validate=_units_by_kind)),
                 stale_safety_stock=env.int("STALE_SAFETY_STOCK", 2, validate=Range(0, UNITS_MAX)),
                 till_stale_minutes=env.int("TILL_STALE_MINUTES", 240, validate=Range(0, MINUTES_MAX)),

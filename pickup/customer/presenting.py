@@ -86,6 +86,9 @@ class Line:
     ordered: int
     name: str
     total: str
+    price_now: str
+    """What one costs since the handover, where the shelf had become cheaper."""
+    price_before: str
     returned: int
     """Units that came back."""
 
@@ -130,6 +133,8 @@ class Page:
     directions_url: str
     lines: list[Line]
     total: str
+    saved: str
+    """By so much the total went down at the handover, where it did."""
     came_back: CameBack | None
     return_code: str | None
     """What to show where something is brought back."""
@@ -170,6 +175,7 @@ def present_page(order: Order, payment: Payment, *, now: datetime) -> Page:
         directions_url=f"https://www.openstreetmap.org/directions?to={store.lat},{store.lon}",
         lines=[_present_line(line, order.currency) for line in order.lines],
         total=money(order.total_amount, order.currency),
+        saved=money(order.reduced_amount, order.currency) if order.reduced_amount else "",
         came_back=_came_back(order, payment) if order.returned_amount else None,
         return_code=order.pickup_code if order.status == "collected" and any(map(left_of, order.lines)) else None,
         offer=offer,
@@ -185,7 +191,15 @@ def _headline(order: Order, offer: Offer | None) -> tuple[str, str]:
 
 def _present_line(line: OrderLine, currency: str) -> Line:
     left = line.quantity - line.short
-    return Line(left, line.quantity, line.product.name, money(line.unit_amount * left, currency), line.returned)
+    return Line(
+        quantity=left,
+        ordered=line.quantity,
+        name=line.product.name,
+        total=money(line.charged_amount * left, currency),
+        price_now="" if line.reduced_to is None else money(line.reduced_to, currency),
+        price_before=money(line.unit_amount, currency),
+        returned=line.returned,
+    )
 
 
 def _came_back(order: Order, payment: Payment) -> CameBack:

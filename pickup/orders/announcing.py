@@ -134,6 +134,7 @@ def _context(order: Order) -> dict[str, Any]:
         "ready_by": local_time(order.ready_by, order),
         "hold_until": local_time(order.hold_until, order),
         "total": money_text(Money(order.total_amount, order.currency), order.locale),
+        "saved": money_text(Money(order.reduced_amount, order.currency), order.locale) if order.reduced_amount else "",
         "lines": [
             (line.product.name, line.quantity - line.short) for line in order.lines if line.quantity > line.short
         ],

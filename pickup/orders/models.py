@@ -125,6 +125,11 @@ class OrderLine(Base):
 
     product: Mapped[Product] = relationship(lazy="raise")
 
+    @property
+    def charged_amount(self) -> int:
+        """Minor units that one costs: as when the order was placed, or less, if the shelf had become cheaper."""
+        return self.unit_amount if self.reduced_to is None else self.reduced_to
+
     __table_args__ = (
         Index(None, "product_id"),
         CheckConstraint("reduced_to >= 0 AND reduced_to < unit_amount", name="reduced_to"),

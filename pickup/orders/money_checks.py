@@ -1,7 +1,8 @@
 """Whether the orders' money is as the orders say; and with the payments' own books, the whole check of the money.
 
-By what an order has come to, and what is left of it after returns, a sum is due (`settling.due_of`). What its payments
-hold, have taken and not given back, and what was written off must make that sum.
+What the lines of an order cost, cost less since the handover, and what came back of them must make the sums that the
+order names. By what it has come to, and what is left of it after returns, a sum is due (`settling.due_of`). What its
+payments hold, have taken and not given back, and what was written off must make that sum.
 """
 
 import time
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ARRAY, BindParameter, DateTime, Text, Uuid, bindparam, text
+from sqlalchemy import ARRAY, BindParameter, DateTime, Text, TextClause, Uuid, bindparam, text
 
 from pickup.core.db import in_transaction, run, unit_of_work
 from pickup.core.logging import log
@@ -34,6 +35,7 @@ AT_ONCE = 1000
 # In the order of the table, the first that is true is what is wrong. `due` is none while the order is open. What was
 # written off came, or went back, some other way: it makes up for too little as for too much.
 _WRONG: dict[Kind, str] = {
+    "not_its_lines": "(total, reduced, returned) <> (lines_total, lines_reduced, lines_returned)",
     "no_payment": "payments = 0",
     "outcome_unknown": "is_over AND is_unknown",
     "not_taken": "kept + written_off < due AND changed_at < :patience",
@@ -44,7 +46,8 @@ _WRONG: dict[Kind, str] = {
 }
 _SETTLED_BY_WORKERS = frozenset({"outcome_unknown", "not_taken", "still_held", "kept_too_much"})
 _STANDING = """
-    SELECT orders.id, number, orders.status, orders.currency, total_amount AS total, orders.changed_at,
+    SELECT orders.id, number, orders.status, orders.currency, orders.changed_at,
+           total_amount AS total, reduced_amount AS reduced, returned_amount AS returned,
            orders.status = ANY(:final) AS is_over,
            CASE WHEN orders.status = ANY(:paid_for) THEN total_amount - returned_amount
                 WHEN orders.status = ANY(:not_due) THEN 0 END AS due,
@@ -59,9 +62,17 @@ _STANDING = """
     WHERE {which}
     GROUP BY orders.id
 """
+_OF_LINES = """
+    SELECT coalesce(sum((quantity - short) * coalesce(reduced_to, unit_amount)), 0)::bigint AS lines_total,
+           coalesce(sum((quantity - short) * (unit_amount - reduced_to)), 0)::bigint AS lines_reduced,
+           coalesce(sum(order_lines.returned * coalesce(reduced_to, unit_amount)), 0)::bigint AS lines_returned
+    FROM order_lines WHERE order_id = standing.id
+"""
 _DIFFERENT = """
-    SELECT standing.*, wrong, (SELECT id FROM payments WHERE order_id = standing.id AND is_current) AS payment_id
+    SELECT standing.*, of_lines.*, wrong,
+           (SELECT id FROM payments WHERE order_id = standing.id AND is_current) AS payment_id
     FROM ({standing}) AS standing
+    CROSS JOIN LATERAL ({of_lines}) AS of_lines
     CROSS JOIN LATERAL (SELECT CASE {cases} END AS wrong) AS judged
     WHERE wrong IS NOT NULL AND NOT EXISTS (
         SELECT FROM outbox_tasks
@@ -81,12 +92,15 @@ _SINCE = """
         OR orders.id IN (SELECT order_id FROM returns WHERE at >= :since)
     )
 """
-_ALL = text(_DIFFERENT.format(standing=_STANDING.format(which=_SINCE), cases=_CASES)).bindparams(
-    *_PARAMETERS, bindparam("after", type_=Uuid()), bindparam("since", type_=DateTime(timezone=True))
-)
-_SOME = text(_DIFFERENT.format(standing=_STANDING.format(which="orders.id = ANY(:ids)"), cases=_CASES)).bindparams(
-    *_PARAMETERS, bindparam("ids", type_=ARRAY(Uuid()))
-)
+
+
+def _statement(which: str, **types: Any) -> TextClause:
+    query = _DIFFERENT.format(standing=_STANDING.format(which=which), of_lines=_OF_LINES, cases=_CASES)
+    return text(query).bindparams(*_PARAMETERS, *(bindparam(name, type_=type_) for name, type_ in types.items()))
+
+
+_ALL = _statement(_SINCE, after=Uuid(), since=DateTime(timezone=True))
+_SOME = _statement("orders.id = ANY(:ids)", ids=ARRAY(Uuid()))
 
 
 def differences(since: datetime, *, now: datetime) -> Iterator[Difference]:
@@ -170,17 +184,30 @@ def _different(statement: Any, now: datetime, **values: Any) -> Sequence[Any]:
 
 
 def _as_difference(row: Any) -> Difference:
-    name, amount = ("total", row.total) if row.due is None else ("due", row.due)
-    owed = money_words([name], [amount], row.currency) if amount else f"nothing {name}"
-    names = ("held", "kept", "written_off")
+    ours, theirs = (_lines_words if row.wrong == "not_its_lines" else _payment_words)(row)
     return Difference(
         row.wrong,
-        ours=f"the order is {row.status} ({owed})",
-        theirs=f"its payment has {money_words(names, [getattr(row, name) for name in names], row.currency)}",
+        ours=f"the order is {row.status} ({ours})",
+        theirs=theirs,
         order_id=row.id,
         payment_id=row.payment_id,
         order_number=row.number,
     )
+
+
+def _lines_words(row: Any) -> tuple[str, str]:
+    names = ("total", "reduced", "returned")
+    ours = money_words(names, [getattr(row, name) for name in names], row.currency)
+    theirs = money_words(names, [getattr(row, f"lines_{name}") for name in names], row.currency)
+    return ours, f"its lines make {theirs}"
+
+
+def _payment_words(row: Any) -> tuple[str, str]:
+    name, amount = ("total", row.total) if row.due is None else ("due", row.due)
+    owed = money_words([name], [amount], row.currency) if amount else f"nothing {name}"
+    names = ("held", "kept", "written_off")
+    theirs = money_words(names, [getattr(row, name) for name in names], row.currency)
+    return owed, f"its payment has {theirs}"
 
 
 _NUMBER = text("SELECT number FROM orders WHERE id = :id").bindparams(bindparam("id", type_=Uuid()))

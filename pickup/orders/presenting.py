@@ -49,7 +49,9 @@ def present_order(order: Order, payment: Payment, *, transfers: Sequence[Transfe
         },
         "lines": [_present_line(line, order.currency) for line in order.lines],
         "total": Money(order.total_amount, order.currency),
-        "returned": Money(order.returned_amount or 0, order.currency),  # of an order just made the default is to come
+        # Of an order just made the defaults of these two are to come.
+        "reduced_by": Money(order.reduced_amount or 0, order.currency),
+        "returned": Money(order.returned_amount or 0, order.currency),
         "payment": _present_payment(payment),
         "pickup": {
             "code": order.pickup_code,
@@ -109,16 +111,16 @@ def present_quote(offer: Quote) -> dict[str, Any]:
 
 
 def _present_line(line: OrderLine, currency: str) -> dict[str, Any]:
-    unit_price = Money(line.unit_amount, currency)
     return {
         "sku": line.product.sku,
         "name": line.product.name,
         "quantity": line.quantity,
         "short": line.short,
         "returned": line.returned,
-        "unit_price": unit_price,
+        "unit_price": Money(line.unit_amount, currency),
         "price_version": line.price_version,
-        "total": unit_price * (line.quantity - line.short),
+        "reduced_to": None if line.reduced_to is None else Money(line.reduced_to, currency),
+        "total": Money(line.charged_amount, currency) * (line.quantity - line.short),
     }
 
 

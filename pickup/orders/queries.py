@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, Integer, Select, Uuid, any_, bindparam, func, select, text
 from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from pickup.core.db import db, run
 from pickup.inventory.models import Transfer
 from pickup.orders.errors import OrderNotFound
 from pickup.orders.lifecycle import NOT_BEGUN, OPEN_AT_STORE
 from pickup.orders.models import Order, OrderLine, Return
+from pickup.stores.models import Store
 
 
 class Standing(NamedTuple):
@@ -50,6 +52,20 @@ def lock_orders(order_ids: Iterable[uuid.UUID], *, with_lines: bool = False) -> 
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
+
+
+def load_for_handover(order: Order) -> None:
+    """Let a locked order have its lines, with their products, and its store, in one statement and as they are now."""
+    rows = db.session.execute(
+        select(OrderLine, Store)
+        .join(Store, Store.id == order.store_id)
+        .where(OrderLine.order_id == order.id)
+        .order_by(OrderLine.position)
+        .options(joinedload(OrderLine.product))
+        .execution_options(populate_existing=True)
+    ).all()
+    set_committed_value(order, "lines", [line for line, _ in rows])
+    set_committed_value(order, "store", rows[0][1])
 
 
 def get_order(order_id: uuid.UUID, *, client_id: int | None = None, with_history: bool = False) -> Order:

@@ -96,7 +96,7 @@ def _book(order: Order, units: Mapping[int, int], now: datetime) -> int:
     for line in order.lines:
         quantity = units.get(line.product_id, 0)
         line.returned += quantity
-        amount += line.unit_amount * quantity
+        amount += line.charged_amount * quantity
     order.returned_amount += amount
     order.changed_at = now
     return amount

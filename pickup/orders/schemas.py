@@ -82,6 +82,15 @@ class OrderLineSchema(QuoteLineSchema):
         metadata={"description": "units of them that could not be found; not in the total", "example": 0}
     )
     returned = fields.Integer(metadata={"description": "units of them that came back after the handover", "example": 0})
+    reduced_to = fields.Nested(
+        MoneySchema,
+        allow_none=True,
+        metadata={
+            "description": "what one costs since the handover, where the shelf had become cheaper than `unit_price`; "
+            "else null",
+            "example": None,
+        },
+    )
 
 
 class TransferSchema(Schema):
@@ -265,6 +274,13 @@ class OrderSchema(Schema):
         metadata={
             "description": "without what is `short`: so much is taken at the handover",
             "example": {"amount": 698, "currency": "USD"},
+        },
+    )
+    reduced_by = fields.Nested(
+        MoneySchema,
+        metadata={
+            "description": "by so much the `total` went down at the handover, because the shelf had become cheaper",
+            "example": {"amount": 0, "currency": "USD"},
         },
     )
     returned = fields.Nested(

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from pickup.core.types import Actor
-from pickup.orders import pickup_code, queries
+from pickup.orders import pickup_code, queries, shelf_price
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, PickupCodeLocked
-from pickup.orders.lifecycle import FINAL, Reason
+from pickup.orders.lifecycle import FINAL, TRANSITIONS, Reason
 from pickup.orders.models import Order
 from pickup.orders.promising import hold_until_at
 from pickup.orders.transitions import advance
@@ -55,7 +55,10 @@ def mark_ready(order: Order, *, actor: Actor, now: datetime) -> None:
 
 
 def hand_over(order: Order, typed_code: str, *, actor: Actor, is_manager: bool, now: datetime) -> bool:
-    """Give the goods to whoever has the code.
+    """Give the goods to whoever has the code, for what they cost when they were ordered, or now, if that is less.
+
+    Args:
+        order: locked. Afterwards it has its lines, with their products, and its store.
 
     Returns:
         False for a wrong code: it has been counted, so the caller must commit and not roll back.
@@ -69,6 +72,9 @@ def hand_over(order: Order, typed_code: str, *, actor: Actor, is_manager: bool, 
     if not pickup_code.matches(typed_code, order.pickup_code):
         order.wrong_codes += 1
         return False
+    if order.status in TRANSITIONS["hand_over"].sources:  # with all others it is refused
+        queries.load_for_handover(order)
+        shelf_price.charge_the_lower(order, now=now)
     advance([order], "hand_over", actor=actor, now=now)
     return True
 

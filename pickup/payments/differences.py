@@ -18,6 +18,7 @@ Kind = Literal[
     "unknown_to_gateway",
     "unknown_to_us",
     # of orders: see `orders/money_checks.py`
+    "not_its_lines",
     "no_payment",
     "outcome_unknown",
     "not_taken",
@@ -34,6 +35,7 @@ TO_DO: dict[Kind, str] = {
     "gateway_contradicts": "we wrote down what the gateway does not know of: look at the charge there, ask its support",
     "unknown_to_gateway": "see that the gateway's keys are those of the account it was made in, then ask its support",
     "unknown_to_us": "find out at the gateway who made it; give it back there if nobody is owed it",
+    "not_its_lines": "somebody changed the database by hand: see its history, and correct the order or its lines",
     "no_payment": "the payment's row is gone: bring it back from a backup",
     "outcome_unknown": "have a worker look again: flask payments reconcile --mend",
     "not_taken": "have a worker try again: flask payments reconcile --mend; where the hold is gone, a manager decides",

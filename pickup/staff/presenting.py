@@ -103,6 +103,8 @@ class Card:
     arrived: str | None
     arrival_note: str | None
     total: str
+    reduced: str
+    """By so much the total went down at the handover, since the shelf had become cheaper; nothing where it did not."""
     returned: str
     """What was paid for goods that came back; nothing where none did."""
     lines: list[Line]
@@ -166,6 +168,7 @@ def present_card(order: Order, *, now: datetime) -> Card:
         arrived=clock(order.arrived_at, zone, now) if order.arrived_at else None,
         arrival_note=order.arrival_note,
         total=money(order.total_amount, order.currency),
+        reduced=money(order.reduced_amount, order.currency) if order.reduced_amount else "",
         returned=money(order.returned_amount, order.currency) if order.returned_amount else "",
         lines=[_present_line(line) for line in order.lines],
     )

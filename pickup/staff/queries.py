@@ -7,9 +7,8 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from pickup.catalog.models import Product
 from pickup.core.db import db
-from pickup.orders.models import Order, OrderLine
+from pickup.orders.models import Order
 from pickup.staff.lockout import FAILURES_MAX
 from pickup.staff.models import SignInFailure, StaffMember, UnknownCode
 from pickup.stores.models import Store
@@ -82,12 +81,3 @@ def order_id_by_code(store_id: int, code: str) -> uuid.UUID | None:
         .order_by((Order.status == "ready").desc(), Order.changed_at.desc())
         .limit(1)
     ).one_or_none()
-
-
-def minimum_age_of(order_id: uuid.UUID) -> int | None:
-    """The age that somebody must have to be given what was found of an order; None where everybody may have it."""
-    return db.session.execute(
-        select(func.max(Product.minimum_age))
-        .join(OrderLine, OrderLine.product_id == Product.id)
-        .where(OrderLine.order_id == order_id, OrderLine.short < OrderLine.quantity, Product.minimum_age > 0)
-    ).scalar_one()

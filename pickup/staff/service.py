@@ -127,7 +127,7 @@ def hand_over(member: StaffMember, order_id: uuid.UUID, typed_code: str, *, age_
     with _own_order(member, order_id) as order:
         if not orders.hand_over(order, typed_code, actor=member.actor, is_manager=member.is_manager, now=now):
             return False
-    minimum_age = queries.minimum_age_of(order_id)
+    minimum_age = minimum_age_of(order)
     if minimum_age and not age_checked:
         raise AgeNotChecked("Check the age before you hand it over.", order_id=order_id, minimum_age=minimum_age)
     return True
@@ -153,6 +153,11 @@ def hand_over_by_code(member: StaffMember, typed_code: str, *, age_checked: bool
         queries.record_unknown_code(member.id, now=now, forget_before=now - 2 * CODE_WINDOW)
         return None
     return order_id if hand_over(member, order_id, typed_code, age_checked=age_checked, now=now) else None
+
+
+def minimum_age_of(order: Order) -> int:
+    """The age that somebody must have to be given what was found of an order with its lines; 0: anybody may have it."""
+    return max((line.product.minimum_age or 0 for line in order.lines if line.quantity > line.short), default=0)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ class AnyLife(RuleBasedStateMachine):
     @initialize(wanted=st.lists(st.tuples(baskets, places, wishes), min_size=2, max_size=4))
     def begin(self, wanted=()):
         begin_anew(self.app)
-        self.shop, self.pos = (self.world.client(scope) for scope in ("shop", "pos"))
+        self.shop, self.pos, self.admin = (self.world.client(scope) for scope in ("shop", "pos", "admin"))
         places = {
             "near": self.world.store("near", hourly_capacity=4),
             "far": self.world.store("far", lat=36.6),
@@ -109,6 +109,8 @@ class AnyLife(RuleBasedStateMachine):
                 self.shelves.on_hand[self._key(ref, sku)] = quantity
         self.orders = {}  # by id, as they were after the last step
         self.authorised = {}  # by order id, minor units
+        self.prices = dict(PRICES)  # by SKU, what the shelf says now
+        self.paid = {}  # by order id and product id, what one has cost at the handover
         self.plans = {}  # by order id, the transfers it waits for
         self.seen_history = 0
         self.counted_in = {}  # by order id, the working hour that holds a place for it
@@ -133,7 +135,7 @@ class AnyLife(RuleBasedStateMachine):
             answer = self.shop.order(self.world.order_body(items, pickup, **extra))
             assert answer.status_code == 201 or answer.json["code"] == "out_of_stock", answer.text
             if answer.status_code == 201:
-                total = sum(PRICES[sku] * quantity for sku, quantity in items.items())
+                total = sum(self.prices[sku] * quantity for sku, quantity in items.items())
                 assert answer.json["total"]["amount"] == total
                 self.authorised[uuid.UUID(answer.json["id"])] = total
 
@@ -205,6 +207,9 @@ class AnyLife(RuleBasedStateMachine):
         assert (done, is_locked) == (is_right, False)
         if done:
             self._leaves({(order.store_id, line.product_id): line.quantity - line.short for line in order.lines}, now)
+            shelf = {self.product_ids[sku]: price for sku, price in self.prices.items()}
+            for line in order.lines:
+                self.paid[order.id, line.product_id] = min(line.unit_amount, shelf[line.product_id])
 
     @precondition(lambda self: self.orders)
     @rule(number=anyone, action=st.sampled_from(["start_picking", "mark_ready", "hand_over", "cancel"]))
@@ -281,6 +286,15 @@ class AnyLife(RuleBasedStateMachine):
         answer = self.pos.post("/v1/pos/stock", {"store_ref": ref, "counts": [count]})
         assert answer.status_code == 200, answer.text
         self.shelves.count(self._key(ref, sku), units, at)
+
+    # Prices
+
+    @rule(sku=skus, percent=st.sampled_from([0, 50, 90, 100, 120]))
+    def the_shelf_says(self, sku, percent):
+        self.prices[sku] = PRICES[sku] * percent // 100
+        change = {"sku": sku, "price": {"amount": self.prices[sku], "currency": "USD"}}
+        answer = self.admin.post("/v1/prices", {"changes": [change]})
+        assert answer.status_code == 201, answer.text
 
     # Stores
 
@@ -365,7 +379,7 @@ class AnyLife(RuleBasedStateMachine):
         for order_id, kind, amount in db.session.execute(rows.join(Payment, Payment.id == PaymentEntry.payment_id)):
             entries[order_id].append((kind, amount))
         for order in self.orders.values():
-            due = sum((line.quantity - line.short) * line.unit_amount for line in order.lines)
+            due = sum((line.quantity - line.short) * self._cost_of(order, line) for line in order.lines)
             assert order.total_amount == due <= self.authorised[order.id]
             expected = [("authorisation", self.authorised[order.id])]
             if order.status in FINAL and "settle_payment" not in self.tasks.get(order.id, ()):
@@ -435,6 +449,10 @@ class AnyLife(RuleBasedStateMachine):
             if where and transfer.id in self.plans[order.id]:
                 held.update({(where, line.product_id): line.quantity for line in transfer.lines})
         return dict(held)
+
+    def _cost_of(self, order, line):
+        """What one unit costs: as ordered, and after the handover perhaps less."""
+        return self.paid.get((order.id, line.product_id), line.unit_amount)
 
     def _promised(self):
         promised = Counter()

@@ -251,6 +251,7 @@ def test_kept_although_the_order_came_to_nothing(collected):
 
 
 def test_kept_although_it_came_back(collected):
+    execute("UPDATE order_lines SET returned = 1")
     execute("UPDATE orders SET returned_amount = 359, changed_at = changed_at - interval '20 days'")
     execute(
         "INSERT INTO returns (id, order_id, at, actor_kind, actor_name, is_restocked, amount)"
@@ -265,6 +266,7 @@ def test_kept_although_it_came_back(collected):
 
 def test_what_a_manager_has_settled_otherwise_is_settled(collected):
     """Taken back and paid in cash, because the gateway refused the way back."""
+    execute("UPDATE order_lines SET returned = 1")
     execute("UPDATE orders SET returned_amount = 359")
     assert kinds() == ["kept_too_much"]
 
@@ -295,6 +297,39 @@ def test_what_the_bank_has_not_decided_yet_is_no_difference(world, shop, store, 
     execute("UPDATE payments SET status = 'authorised', authorised = amount")
     with pytest.raises(GatewayUnreachable):
         kinds()
+
+
+LINES = {
+    "a line that costs less": "UPDATE order_lines SET unit_amount = unit_amount - 1",
+    "a line that was not found": "UPDATE order_lines SET short = 1",
+    "a line too few": "DELETE FROM order_lines",
+    "another total": "UPDATE orders SET total_amount = 719",
+    "a total that is lower since the handover": "UPDATE orders SET total_amount = 618",
+    "a line that is cheaper since the handover": "UPDATE order_lines SET reduced_to = 300",
+    "a reduction that no line has": "UPDATE orders SET reduced_amount = 100",
+    "a return that no line has": "UPDATE orders SET returned_amount = 359",
+    "a line that came back and is not paid back": "UPDATE order_lines SET returned = 1",
+}
+
+
+@pytest.mark.parametrize("state", ["open_order", "collected", "cancelled"])
+@pytest.mark.parametrize("sql", LINES.values(), ids=LINES)
+def test_an_order_that_its_lines_do_not_make(request, state, sql):
+    request.getfixturevalue(state)
+    execute(sql)
+
+    assert kinds() == ["not_its_lines"]
+
+
+def test_what_the_lines_make_is_told(collected):
+    execute("UPDATE order_lines SET reduced_to = 300")
+    execute("UPDATE orders SET reduced_amount = 118")
+
+    (difference,) = found()
+
+    assert "the order is collected (total 7.18, reduced 1.18 USD); its lines make total 6.00, reduced 1.18 USD" in str(
+        difference
+    )
 
 
 def test_an_open_order_without_a_hold(open_order):

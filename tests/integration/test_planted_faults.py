@@ -13,7 +13,7 @@ import pytest
 from pickup.core import outbox
 from pickup.inventory import service as inventory
 from pickup.inventory import shelf, transfers
-from pickup.orders import capacity, pickup_code, rerouting, reserving, settling, transitions
+from pickup.orders import capacity, pickup_code, rerouting, reserving, settling, shelf_price, transitions
 from pickup.orders.lifecycle import TRANSITIONS
 from pickup.payments import service as payments
 from pickup.subscriptions import SUBSCRIPTIONS
@@ -40,13 +40,14 @@ class Day(AnyLife):
         self.step(partial(AnyLife.place, self), wanted=orders, is_decided=is_decided)
 
     def a_short_pick(self):
-        """A customer who comes with a wrong code first, and gets two of three; and one who changes their mind."""
+        """A customer who comes with a wrong code, and gets two of three, cheaper; and one who changes their mind."""
         self.place(({"A": 3}, "near", "part"), ({"A": 2, "B": 1}, "near", None))
         self.step(self.an_order_comes_to_nothing, 1, CUSTOMER)
         self.step(self.start_picking, 0)
         self.step(self.short_pick, 0, line=0, missing=1)
         self.step(self.pick, 0)
         self.step(self.hand_over, 0, is_right=False, is_manager=False)
+        self.step(self.the_shelf_says, "A", percent=90)
         self.step(self.hand_over, 0, is_right=True, is_manager=False)
 
     def goods_from_elsewhere(self):
@@ -135,6 +136,7 @@ FAULTS = {
     "goods that arrive are kept for nobody": lambda plant: plant.setattr(transfers, "receive", for_nobody),
     "a short pick does not correct the shelf": lambda plant: plant.setattr(shelf, "correct_shortfall", nothing),
     "all is captured after a short pick": lambda plant: plant.setattr(payments, "perform", with_the_full_amount),
+    "what has become cheaper is not": lambda plant: plant.setattr(shelf_price, "charge_the_lower", nothing),
     "what nobody collected is paid": lambda plant: plant.setattr(settling, "PAID_FOR", {"collected", "expired"}),
     "an order is placed and no worker hears of it": lambda plant: plant.setattr(
         outbox, "emission", without_tasks_for("order.placed")
