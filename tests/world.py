@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from pickup.catalog.models import Product
 from pickup.core import auth, revisions
@@ -59,6 +59,11 @@ class World:
             db.session.add(store)
             revisions.bump("stores")
         return store
+
+    def move_to_zone(self, store: Store, zone: str) -> None:
+        with unit_of_work():
+            db.session.execute(update(Store).where(Store.id == store.id).values(price_zone=zone))
+            revisions.bump("stores")
 
     def product(self, sku: str = "A", *, price: int | None = 359, currency: str = "USD", **values: Any) -> Product:
         product = Product(sku=sku, **{"name": f"Product {sku}"} | values)

@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import db
 from pickup.core.models import Event
 from pickup.pricing.models import Price
 from pickup.pricing.queries import prices_at, prices_in_force
+from pickup.pricing.schemas import NewPriceSchema, read_plainly
 from tests.api_client import ApiClient
 from tests.world import World
 
@@ -201,3 +204,66 @@ def test_prices_of_many_instants_follow_the_rule_of_one(world: World):
         at_once = prices_at(moments, store.id)
         assert [price and price.version for price in at_once] == [price and price.version for price in expected]
         assert prices_at([], store.id) == []
+
+
+def in_force(admin: ApiClient, **query: Any) -> Any:
+    answer = admin.get("/v1/prices/A/in-force", **query)
+    assert answer.status_code == 200, answer.text
+    return answer.json["in_force"]
+
+
+def test_what_it_cost_in_a_store_at_an_instant(world: World, admin: ApiClient):
+    product, store = world.product("A", price=None), world.store("12", price_zone="east")
+    world.store("13")
+    now = utcnow()
+    before, then, later = (now + timedelta(minutes=minutes) for minutes in (-20, -5, 20))
+    world.price(product, 100, valid_from=now - timedelta(minutes=10))
+    world.price(product, 90, zone="east", valid_from=now - timedelta(minutes=7))
+    world.price(product, 80, zone="east", valid_from=now + timedelta(minutes=10))
+
+    assert in_force(admin, store_ref="12", at=rfc3339(before)) is None
+    assert in_force(admin, store_ref="12", at=rfc3339(then))["price"]["amount"] == 90
+    assert in_force(admin, store_ref="13", at=rfc3339(then))["price"]["amount"] == 100
+    assert in_force(admin, store_ref="12")["price"]["amount"] == 90
+    assert in_force(admin, store_ref="12", at=rfc3339(later))["price"]["amount"] == 80
+
+    world.move_to_zone(store, "")
+
+    assert in_force(admin, store_ref="12")["price"]["amount"] == 100
+    assert in_force(admin, store_ref="12", at=rfc3339(then))["price"]["amount"] == 90, "the shelf said so then"
+    assert admin.get("/v1/prices/A/in-force", store_ref="14").status_code == 422
+    assert admin.get("/v1/prices/B/in-force", store_ref="12").status_code == 404
+
+
+def test_the_history_of_one_zone(world: World, admin: ApiClient):
+    world.product("A", price=100)
+    body = {"changes": [change(amount=200, zone="east"), change(amount=300)], "reason": "spring promotion"}
+    assert admin.post("/v1/prices", body).status_code == 201
+
+    east, everywhere = (admin.get("/v1/prices/A", zone=zone).json["data"] for zone in ("east", ""))
+
+    assert [entry["price"]["amount"] for entry in east] == [200]
+    assert [entry["price"]["amount"] for entry in everywhere] == [300, 100]
+    assert [entry["reason"] for entry in everywhere] == ["spring promotion", ""]
+
+
+LIKELY = st.sampled_from(
+    ["A", " A", "", "a\x00", "x" * 101, "\ud800", "USD", "usd", "XAU", None, 1, True, 1.5, -1, 2**53]
+)
+INSTANTS = st.sampled_from(
+    ["2027-01-01T00:00:00Z", "2027-01-01T00:00:00+14:00", "2027-01-01", "0001-01-01T00:00:00+14:00"]
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"sku": LIKELY, "price": st.fixed_dictionaries({"amount": LIKELY, "currency": LIKELY}) | LIKELY},
+        optional={"zone": LIKELY, "valid_from": INSTANTS | LIKELY, "surprise": LIKELY},
+    )
+    | LIKELY
+)
+def test_what_is_read_plainly_is_what_the_schema_reads(value: Any):
+    plain = read_plainly(value)
+
+    if plain is not None:
+        assert plain == NewPriceSchema().load(value)

@@ -43,11 +43,11 @@ def path(tmp_path: Path) -> Path:
 def run(database: Flask, path: Path) -> Run:
     """Import a file, or what is to be in one."""
 
-    def run(kind: str, content: str | bytes | Path) -> Result:
+    def run(kind: str, content: str | bytes | Path, *options: str) -> Result:
         file = content if isinstance(content, Path) else path
         if not isinstance(content, Path):
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-        result = database.test_cli_runner().invoke(args=["import", kind, str(file)])
+        result = database.test_cli_runner().invoke(args=["import", kind, str(file), *options])
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output
         db.session.rollback()
         return result
@@ -351,6 +351,29 @@ class TestPrices:
             (4, "sku"),
             (4, "valid_from"),
         ]
+
+    def test_all_of_a_file_holds_from_one_instant_on(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(csv_import, "CHUNK_ROWS", 2)
+        before = utcnow()
+        assert summary(run("prices", "sku,currency,amount\nA,USD,1\nB,USD,2\nC,USD,3\n", "--reason", "spring")) == (
+            3,
+            0,
+            0,
+        )
+        (begins,) = set(db.session.scalars(sa.select(Price.valid_from)))
+        assert before < begins <= utcnow()
+        assert set(db.session.scalars(sa.select(Price.reason))) == {"spring"}
+        assert db.session.scalars(sa.select(Event)).one().data["count"] == 3
+
+    def test_all_or_none(self, run: Run, path: Path) -> None:
+        content = "sku,currency,amount\nA,USD,1\nX,USD,2\nB,USD,2\n"
+        result = run("prices", content, "--all-or-none")
+        assert result.exit_code == 1
+        assert summary(result) == (0, 0, 1)
+        assert [(line, field) for line, field, _ in problems(result, path)] == [(3, "sku"), (1, "file")]
+        assert ledger() == []
+        assert summary(run("prices", content.replace("X", "C"), "--all-or-none")) == (3, 0, 0)
+        assert len(ledger()) == 3
 
     def test_writers_take_turns(self, database: Flask, path: Path) -> None:
         db.session.rollback()
