@@ -35,10 +35,13 @@ def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[tupl
     told_zone, version = decode_cursor(after, str, int) or (zone, 0)
     if told_zone != zone:
         raise InvalidFields.at("/after", "is from another price zone: forget the prices and start without a cursor")
-    if version > newest_version():
+    newest = newest_version()
+    if version > newest:
         raise InvalidFields.at("/after", "is ahead of the price ledger: forget the prices and start without a cursor")
     changes = price_changes_after(version, zone, limit)
-    return changes, encode_cursor(zone, changes[-1][0].version if changes else version)
+    told = changes[-1][0].version if changes else version
+    # Up to `newest`, which was read before, all others are the business of other zones: not to be looked through again.
+    return changes, encode_cursor(zone, told if len(changes) == limit else max(told, newest))
 
 
 def acknowledge(store_ref: str, register: str, version: int, *, now: datetime) -> None:
