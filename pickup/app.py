@@ -14,7 +14,7 @@ from redis.retry import Retry
 from pickup import commands
 from pickup.bank import views as bank_views
 from pickup.config import ROOT, Settings
-from pickup.core import api, db, health, logging, metrics, pages, problems, signals
+from pickup.core import api, db, health, logging, metrics, pages, problems, signals, streaming
 from pickup.core import commands as core_commands
 from pickup.core.gauges import outbox_gauges
 from pickup.customer import views as customer_views
@@ -76,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.init_app(app)
     metrics.init_app(app, (outbox_gauges, order_gauges, payment_gauges, stock_gauges, store_gauges))
     signals.init_app(app)
+    streaming.init_app(app)
     directory.init_app(app)
     notifications.init_app(app, settings)
     payments.init_app(settings)

@@ -156,7 +156,10 @@ def accepts_headers(*headers: Mapping[str, Any]) -> Callable[[View], View]:
     """Document headers that a route reads, as OpenAPI parameters without their `in`."""
 
     def decorate(view: View) -> View:
-        documented: View = Blueprint.doc(parameters=[{"in": "header", **header} for header in headers])(view)
+        documented: View = Blueprint.doc()(view)
+        # Beside those of a query: what `doc` is given itself would be in their place.
+        arguments = documented._apidoc.setdefault("arguments", {})  # type: ignore[attr-defined]
+        arguments.setdefault("parameters", []).extend({"in": "header", **header} for header in headers)
         return documented
 
     return decorate

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
@@ -94,10 +95,7 @@ def authenticate(needed: frozenset[str]) -> Caller:
         Unauthenticated: no key, or not a working one.
         ScopeMissing: the key has none of the scopes needed.
     """
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key:
-        raise Unauthenticated("Send your key as `Authorization: Bearer KEY`.")
-    row = run(_CALLER, {"digest": _digest(key.strip())}).one_or_none()
+    row = run(_CALLER, {"digest": _digest(_key())}).one_or_none()
     if row is None:
         raise Unauthenticated("This key is not known, or it was revoked.")
     caller = Caller(row.id, row.name, frozenset(row.scopes))
@@ -105,6 +103,19 @@ def authenticate(needed: frozenset[str]) -> Caller:
         raise ScopeMissing(f"This needs a key with the scope {' or '.join(sorted(needed))}.")
     g.caller = caller
     return caller
+
+
+def key_still_works() -> Callable[[], bool]:
+    """A question to ask later, when the present request is over: whether its key has not been revoked since."""
+    digest = _digest(_key())
+    return lambda: run(_CALLER, {"digest": digest}).one_or_none() is not None
+
+
+def _key() -> str:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise Unauthenticated("Send your key as `Authorization: Bearer KEY`.")
+    return key.strip()
 
 
 def current_caller() -> Caller:

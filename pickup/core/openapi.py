@@ -15,6 +15,7 @@ Document = dict[str, Any]
 
 REFERENCE = "#/components/schemas/"
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 # In a field's metadata: an answer may come without this member.
 SOMETIMES = "x-sometimes"
@@ -160,6 +161,8 @@ def _describe(status: str, response: dict[str, Any], schemas: dict[str, Any]) ->
     """Say more than HTTP's own phrase: the codes of a refusal, or what the answer is."""
     phrase = HTTPStatus(int(status)).phrase
     for media_type, media in response.get("content", {}).items():
+        if media_type == EVENT_STREAM:
+            continue
         if media_type != JSON:
             response["description"] = f"{phrase}: {', '.join(f'`{code}`' for code in media['examples'])}."
         elif response["description"] == phrase:

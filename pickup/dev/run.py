@@ -110,9 +110,8 @@ def programs(settings: Settings, web_socket: int, mail_port: int | None) -> list
 
 def _web(settings: Settings, web_socket: int) -> tuple[str, ...]:
     return (
-        *("-m", "gunicorn", "wsgi:app", "--bind", f"fd://{web_socket}", "--worker-class", "gthread"),
-        *("--workers", str(settings.web_workers), "--threads", str(settings.web_threads)),
-        *("--keep-alive", "15", "--graceful-timeout", "15", "--no-control-socket", "--log-level", "warning"),
+        *("-m", "gunicorn", "wsgi:app", "--bind", f"fd://{web_socket}", "--workers", str(settings.web_workers)),
+        *("--keep-alive", "15", "--no-control-socket", "--log-level", "warning"),
         # Workers show that they live by touching a file; on a busy disk that can take too long.
         *(("--worker-tmp-dir", MEMORY_FOLDER) if os.access(MEMORY_FOLDER, os.W_OK) else ()),
     )

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from pickup.core import outbox
+from pickup.core import outbox, signals
 from pickup.core.db import db
 from pickup.core.errors import FieldError, InvalidFields
 from pickup.core.staging import stage
@@ -198,3 +198,4 @@ def _announce(first: int, last: int, count: int, *, now: datetime) -> None:
     # Who follows prices reads the ledger between these versions; an event per price would only say it a second time.
     news = {"from_version": first, "to_version": last, "count": count}
     outbox.emit("price.changed", {new_id(): news}, at=now)
+    signals.after_commit(signals.NEWS, ["price.changed"])

@@ -41,6 +41,8 @@ BY_CODE = {
     "same body.",
     "code_entry_locked": "Wait a few minutes, or let a manager look the order up.",
     "sign_in_locked": "Wait a few minutes, then sign in with the right PIN.",
+    "too_many_streams": "Poll instead (`GET /v1/pos/prices` has the same cursors), and try again after the seconds in "
+    "`Retry-After`. For more streams at a time, raise `PICKUP_WEB_STREAMS`.",
     "internal_error": "Repeat the request later, with the same `Idempotency-Key`. If it stays, tell us the "
     "`request_id`.",
 }

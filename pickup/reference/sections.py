@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pickup.core.openapi import JSON, REFERENCE, Document, operations
+from pickup.core.openapi import EVENT_STREAM, JSON, REFERENCE, Document, operations
 from pickup.reference import snippets
 
 PROBLEM = "application/problem+json"
@@ -130,8 +130,10 @@ def _operation(document: Document, path: str, method: str, operation: Mapping[st
 def _answers(responses: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[Answer]:
     for status, response in responses.items():
         if status.startswith("2"):
-            media = response.get("content", {}).get(JSON, {})
+            content = response.get("content", {})
+            media = content.get(JSON, {})
             example = snippets.as_json(media["example"]) if "example" in media else None
+            example = content.get(EVENT_STREAM, {}).get("example", example)
             yield Answer(status, response["description"], tuple(_rows(media.get("schema", {}), schemas)), example)
 
 

@@ -11,7 +11,6 @@ from pickup.core.schemas import (
     FieldErrorSchema,
     Instant,
     MoneySchema,
-    PageQuery,
     Schema,
     Text,
     WholeNumber,
@@ -46,17 +45,22 @@ class Quantity(WholeNumber):
         return quantity
 
 
-class FeedQuery(PageQuery):
+class StreamQuery(Schema):
     """Whose price changes are wanted, and from where on."""
 
     store_ref = fields.String(required=True, metadata={"description": "the till's store", "example": "101"})
+    after = fields.String(
+        load_default=None, metadata={"description": "the `next` of before; without it, from the start"}
+    )
+
+
+class FeedQuery(StreamQuery):
+    """The same, and how many at a time."""
+
     limit = fields.Integer(
         load_default=CHANGES_MAX // 10,
         validate=validate.Range(1, CHANGES_MAX),
         metadata={"description": "how many changes at most"},
-    )
-    after = fields.String(
-        load_default=None, metadata={"description": "the `next` of before; without it, from the start"}
     )
 
 

@@ -37,7 +37,9 @@ def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[Pric
     newest, changes = price_changes_after(version, zone, limit)
     if version > newest:
         raise InvalidFields.at("/after", "is ahead of the price ledger: forget the prices and start without a cursor")
-    return changes, encode_cursor(zone, changes[-1].version if changes else version)
+    told = changes[-1].version if changes else version
+    # Up to `newest`, which the same look saw, the others are the business of other zones: never looked through again.
+    return changes, encode_cursor(zone, told if len(changes) == limit else newest)
 
 
 def acknowledge(store_ref: str, register: str, version: int, *, now: datetime) -> None:

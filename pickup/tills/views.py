@@ -4,9 +4,12 @@ from typing import Any
 
 from flask import Response
 
+from pickup.core import streaming
 from pickup.core.api import Blueprint, as_it_is, requires
+from pickup.core.auth import key_still_works
 from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import in_transaction
+from pickup.core.streaming import News
 from pickup.core.types import Money
 from pickup.pricing.queries import PriceNews
 from pickup.tills import counting, queries, selling, service
@@ -22,8 +25,22 @@ from pickup.tills.schemas import (
     ParitySchema,
     SalesRecordedSchema,
     SalesSchema,
+    StreamQuery,
 )
 from pickup.tills.selling import Line, Sale, SalesRecorded
+
+# So many changes are one event.
+STREAMED_AT_ONCE = 1000
+STREAM_EXAMPLE = """\
+retry: 3000
+
+id: WyIiLCAxXQ
+event: prices
+data: {"data":[{"sku":"1001","price":{"amount":349,"currency":"USD"},"valid_from":"2026-03-01T06:00:00Z","version":1,\
+"zone":""}],"next":"WyIiLCAxXQ"}
+
+:
+"""
 
 blueprint = Blueprint("tills", __name__, url_prefix="/v1", description="What tills are told, and what they tell.")
 
@@ -42,8 +59,31 @@ def follow_prices(query: dict[str, Any]) -> Response:
     the greater `version`; but changes with a `zone` go before those without. When a cursor is refused, forget the
     prices and begin again without one.
     """
-    changes, after = service.price_feed(query["store_ref"], query["after"], query["limit"])
-    return as_it_is({"data": [_present_change(change) for change in changes], "next": after})
+    return as_it_is(_price_page(query["store_ref"], query["after"], query["limit"]))
+
+
+@blueprint.get("/pos/prices/stream")
+@requires("pos")
+@blueprint.arguments(StreamQuery, location="query")
+@streaming.documented(STREAM_EXAMPLE)
+def stream_prices(query: dict[str, Any]) -> Response:
+    """Be told the prices of a store.
+
+    The same as to follow them, on a line that stays open (server-sent events): first every change after the cursor,
+    then each as soon as it is committed. An event `prices` has what the feed would answer, and its `next` as `id`. The
+    cursors are the same, so you may go on by polling at any time, and back.
+
+    The line ends every few minutes, and when the server restarts: come back with the last `id` as `Last-Event-ID`, and
+    you miss nothing. A comment, a line with a colon and nothing else, comes after 15 seconds without an event: after 45
+    seconds without either, the line is dead. An event `reset` means that your cursor has become useless, and `detail`
+    says why: forget the prices, and begin again without one. A key that is revoked ends the line within a minute.
+    """
+    return streaming.stream(
+        lambda cursor: _price_news(query["store_ref"], cursor),
+        topic="price.changed",
+        after=query["after"],
+        still_allowed=key_still_works(),
+    )
 
 
 @blueprint.post("/pos/prices/ack")
@@ -99,6 +139,16 @@ def show_parity(query: dict[str, Any]) -> dict[str, Any]:
     """
     breaches = queries.newest_breaches(query["limit"])
     return {"breaches": [_present_breach(*row) for row in breaches], "registers": queries.registers()}
+
+
+def _price_page(store_ref: str, after: str | None, limit: int) -> dict[str, Any]:
+    changes, cursor = service.price_feed(store_ref, after, limit)
+    return {"data": [_present_change(change) for change in changes], "next": cursor}
+
+
+def _price_news(store_ref: str, after: str | None) -> News:
+    page = _price_page(store_ref, after, STREAMED_AT_ONCE)
+    return News(page["next"], "prices", page if page["data"] else None)
 
 
 def _read_sale(sale: dict[str, Any]) -> Sale:

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from pickup.core import refusals
+from pickup.core import refusals, streaming
 from pickup.core.api import document_of
 from pickup.core.openapi import operations
 from pickup.core.problems import HTTP_CODES
@@ -154,6 +154,7 @@ def test_a_problem_leads_to_its_paragraph(database: Flask, pages: dict[str, Page
 def test_every_command_runs(world: World, pages: dict[str, Page], monkeypatch: pytest.MonkeyPatch):
     """The first is how to get a key; all others are sent, in the order of the page."""
     monkeypatch.setattr(order_views, "WAIT_MAX_SECONDS", 0)  # there is no worker to wait for
+    monkeypatch.setattr(streaming, "STREAM_SECONDS", 0)
     world.stock(world.store("101"), world.product("1001", price=349), 1000)
     key = world.client("shop", "pos", "admin")
     getting_a_key, *commands = pages["/docs"].commands

@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from werkzeug.test import TestResponse
 
+from pickup.core import streaming
 from pickup.core.clock import rfc3339, utcnow
-from pickup.core.openapi import JSON, METHODS, example_of
+from pickup.core.openapi import EVENT_STREAM, JSON, METHODS, example_of
 from pickup.orders import views as order_views
 from pickup.payments.queries import payment_of
 from tests.api_client import ApiClient
@@ -67,8 +68,9 @@ def operations(document: dict[str, Any]) -> dict[str, Documented]:
 
 @pytest.fixture
 def house(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A store and a product of the names that the examples use, as the demo has them; no worker to wait for."""
+    """A store and a product of the names that the examples use, as the demo has them; nothing that waits."""
     monkeypatch.setattr(order_views, "WAIT_MAX_SECONDS", 0)
+    monkeypatch.setattr(streaming, "STREAM_SECONDS", 0)
     store = world.store("101")
     world.stock(store, world.product("1001", price=349), 1000)
     return world
@@ -111,7 +113,10 @@ def assert_documented(document: dict[str, Any], operation: Documented, answer: T
     if "content" not in response:
         assert answer.data == b""
         return
-    media = response["content"][answer.content_type]
+    media = response["content"][answer.mimetype]
+    if answer.mimetype == EVENT_STREAM:
+        assert media["example"].startswith(answer.text.partition("\n")[0])
+        return
     assert faults(document, media["schema"], answer.json) == [], operation.said["operationId"]
 
 

@@ -355,11 +355,8 @@ class TestPrices:
     def test_all_of_a_file_holds_from_one_instant_on(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(csv_import, "CHUNK_ROWS", 2)
         before = utcnow()
-        assert summary(run("prices", "sku,currency,amount\nA,USD,1\nB,USD,2\nC,USD,3\n", "--reason", "spring")) == (
-            3,
-            0,
-            0,
-        )
+        content = "sku,currency,amount\nA,USD,1\nB,USD,2\nC,USD,3\n"
+        assert summary(run("prices", content, "--reason", "spring")) == (3, 0, 0)
         (begins,) = set(db.session.scalars(sa.select(Price.valid_from)))
         assert before < begins <= utcnow()
         assert set(db.session.scalars(sa.select(Price.reason))) == {"spring"}
