@@ -45,7 +45,9 @@ from pickup.stores import views as store_views
 from pickup.stores.gauges import store_gauges
 from pickup.stores.geocoding import Geocoding
 from pickup.subscriptions import SUBSCRIPTIONS
+from pickup.tills import commands as till_commands
 from pickup.tills import views as till_views
+from pickup.tills.gauges import till_gauges
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -74,7 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app, settings)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     problems.init_app(app)
-    metrics.init_app(app, (outbox_gauges, order_gauges, payment_gauges, stock_gauges, store_gauges))
+    metrics.init_app(app, (outbox_gauges, order_gauges, payment_gauges, stock_gauges, store_gauges, till_gauges))
     signals.init_app(app)
     streaming.init_app(app)
     directory.init_app(app)
@@ -128,6 +130,7 @@ def _register_commands(app: Flask) -> None:
         inventory_commands.stock_group,
         order_commands.payments_group,
         staff_commands.staff_group,
+        till_commands.prices_group,
     ):
         app.cli.add_command(group)
 

@@ -78,6 +78,7 @@ class Settings:
     stale_safety_stock: int
     till_stale_minutes: int
     till_silent_minutes: int
+    till_late_minutes: int
 
     payment_methods: tuple[str, ...]
     payment_timeout_minutes: int
@@ -172,6 +173,7 @@ class Settings:
                 stale_safety_stock=env.int("STALE_SAFETY_STOCK", 2, validate=Range(0, UNITS_MAX)),
                 till_stale_minutes=env.int("TILL_STALE_MINUTES", 240, validate=Range(0, MINUTES_MAX)),
                 till_silent_minutes=env.int("TILL_SILENT_MINUTES", 1440, validate=Range(0, MINUTES_MAX)),
+                till_late_minutes=env.int("TILL_LATE_MINUTES", 60, validate=Range(0, MINUTES_MAX)),
                 payment_methods=_words(
                     env.str("PAYMENT_METHODS", ",".join(PAYMENT_METHODS), validate=_are_payment_methods)
                 ),

@@ -22,6 +22,8 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "payment.captured": (),
     "payment.refunded": (),
     "price.changed": (),
+    "price.breached": (),
+    "register.late": (),
     "stock.changed": (),
     "stock.short": ("cover_shortages",),
     "store.closed": ("clear_store",),

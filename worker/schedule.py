@@ -17,7 +17,7 @@ from pickup.core.db import undo
 from pickup.core.logging import log
 from pickup.inventory import checking
 from pickup.orders import holding, lapsing, money_checks, sweeping
-from pickup.tills import silence
+from pickup.tills import lateness, silence
 from worker.app import app
 
 Job = Callable[[datetime], int]
@@ -31,6 +31,7 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (30, sweeping.end_offers),
     (60, lapsing.keep_holds),
     (60, silence.watch_tills),
+    (60, lateness.watch_registers),
     (600, sweeping.forget_declines),
     (3600, sweeping.forget_idempotency_keys),
 )

@@ -53,6 +53,7 @@ def upgrade() -> None:
 
     op.add_column('till_registers', sa.Column('clock_ahead_ms', sa.BigInteger(), nullable=True))
     op.add_column('till_registers', sa.Column('late_since', sa.DateTime(timezone=True), nullable=True))
+    op.add_column('till_sales', sa.Column('clock_ahead_ms', sa.BigInteger(), nullable=True))
     op.create_index(op.f('ix_till_sale_lines_product_id'), 'till_sale_lines', ['product_id'])
     op.add_column('parity_breaches', sa.Column('ledger_version', sa.BigInteger(), nullable=True))
     for place in ('store_id', 'product_id'):
@@ -64,6 +65,7 @@ def downgrade() -> None:
         op.drop_index(op.f(f'ix_parity_breaches_{place}_at_id'), 'parity_breaches')
     op.drop_column('parity_breaches', 'ledger_version')
     op.drop_index(op.f('ix_till_sale_lines_product_id'), 'till_sale_lines')
+    op.drop_column('till_sales', 'clock_ahead_ms')
     op.drop_column('till_registers', 'late_since')
     op.drop_column('till_registers', 'clock_ahead_ms')
 

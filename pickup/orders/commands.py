@@ -4,10 +4,9 @@ from datetime import datetime
 
 import click
 from flask.cli import AppGroup
-from marshmallow import ValidationError
 
 from pickup.core.clock import utcnow
-from pickup.core.schemas import Instant
+from pickup.core.options import since_option
 from pickup.orders import money_checks
 from pickup.payments.gateway import GatewayUnreachable
 from pickup.payments.reconciliation import payment_count
@@ -17,15 +16,8 @@ NOTHING_PROVEN = 2
 payments_group = AppGroup("payments", help="The money.")
 
 
-def _time(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
-    try:
-        return None if value is None else Instant().deserialize(value)
-    except ValidationError as error:
-        raise click.BadParameter(" ".join(map(str, error.messages))) from None
-
-
 @payments_group.command("reconcile")
-@click.option("--since", callback=_time, help="How far back to look, RFC 3339 with an offset; default: eight days.")
+@since_option("eight days")
 @click.option("--mend", is_flag=True, help="Write down what a gateway knows and we do not.")
 def reconcile(since: datetime | None, mend: bool) -> None:
     """Compare payments with their ledger, their gateways and their orders; exit with 1 if any differs.

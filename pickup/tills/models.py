@@ -37,6 +37,9 @@ class TillSale(Base):
     ref: Mapped[str] = mapped_column(doc="the id that the till gave it")
     register: Mapped[str]
     at: Mapped[datetime] = mapped_column(doc="by the till's clock")
+    clock_ahead_ms: Mapped[BigInt | None] = mapped_column(
+        doc="by which that was fast; less: slow; empty: it did not say"
+    )
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (UniqueConstraint("store_id", "ref"),)

@@ -1,18 +1,36 @@
 """Named reads of what tills have told us."""
 
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, Date, Integer, Row, Select, any_, bindparam, cast, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    Row,
+    Select,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    tuple_,
+)
 
 from pickup.catalog.models import Product
 from pickup.core.db import db
 from pickup.pricing.models import Price
 from pickup.pricing.queries import concerns
 from pickup.stores.models import SpecialDay, Store
-from pickup.tills.models import ParityBreach, TillCount, TillRegister
+from pickup.tills.models import ParityBreach, TillCount, TillRegister, TillSale
 
 
 def counted_at(store_id: int, product_ids: Iterable[int]) -> dict[int, datetime]:
@@ -72,42 +90,95 @@ def lock_last_words(store_ids: Iterable[int]) -> dict[int, datetime]:
     return words
 
 
-def newest_breaches(limit: int) -> Sequence[Row[ParityBreach, str, str]]:
-    """The latest breaches with store and SKU, newest first."""
+class BreachFilter(NamedTuple):
+    """Which breaches are meant; None: any."""
+
+    store_id: int | None = None
+    register: str | None = None
+    product_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same, for a statement."""
+        columns = ParityBreach.store_id, ParityBreach.register, ParityBreach.product_id
+        equal = [column == value for column, value in zip(columns, self[:3], strict=True) if value is not None]
+        spans = (self.since, operator.ge), (self.until, operator.lt)
+        return equal + [compare(ParityBreach.at, instant) for instant, compare in spans if instant is not None]
+
+
+def breaches_before(position: tuple[datetime, int] | None, wanted: BreachFilter, limit: int) -> Sequence[Any]:
+    """Breaches with store, SKU and the till's id of the sale, newest first, from before one."""
+    conditions = wanted.conditions()
+    if position is not None:
+        conditions.append(tuple_(ParityBreach.at, ParityBreach.id) < position)
     return db.session.execute(
-        select(ParityBreach, Store.ref, Product.sku)
+        select(
+            *ParityBreach.__table__.columns,
+            Store.ref.label("store_ref"),
+            Product.sku.label("sku"),
+            TillSale.ref.label("sale_ref"),
+        )
         .join(Store, Store.id == ParityBreach.store_id)
         .join(Product, Product.id == ParityBreach.product_id)
+        .join(TillSale, TillSale.id == ParityBreach.sale_id)
+        .where(*conditions)
         .order_by(ParityBreach.at.desc(), ParityBreach.id.desc())
         .limit(limit)
     ).all()
 
 
-def registers() -> Sequence[Row[Any]]:
-    """Every register with its store, its version, and how many price changes of its zone it is behind by."""
-    behind = _behind().subquery("behind")
-    return db.session.execute(
+def count_breaches(wanted: BreachFilter) -> int:
+    """How many breaches there are."""
+    return db.session.scalar(select(func.count()).select_from(ParityBreach).where(*wanted.conditions())) or 0
+
+
+def registers(*, now: datetime, store_id: int | None = None, seen_since: datetime | None = None) -> Sequence[Row[Any]]:
+    """Every register with its store, its version, how many price changes of its zone it is behind by, and since when a
+    price is in force that it has not acknowledged.
+
+    Args:
+        store_id: only those of one store.
+        seen_since: only those that were heard of since then.
+    """
+    behind = _behind(now).subquery("behind")
+    wanted = (
         select(
+            TillRegister.store_id,
             Store.ref.label("store_ref"),
             TillRegister.register,
             TillRegister.version,
             behind.c.behind_by,
+            behind.c.late_since,
+            TillRegister.late_since.label("alarmed_since"),
+            TillRegister.clock_ahead_ms,
             TillRegister.last_seen,
         )
         .join(Store, Store.id == TillRegister.store_id)
         .join(behind, (behind.c.price_zone == Store.price_zone) & (behind.c.version == TillRegister.version))
         .order_by(Store.ref, TillRegister.register)
-    ).all()
+    )
+    if store_id is not None:
+        wanted = wanted.where(TillRegister.store_id == store_id)
+    if seen_since is not None:
+        wanted = wanted.where(TillRegister.last_seen >= seen_since)
+    return db.session.execute(wanted).all()
 
 
-def _behind() -> Select[str, int, int]:
-    """For each price zone and each version that a register in it stands at, the number of later changes.
+def _behind(now: datetime) -> Select[str, int, int, datetime | None]:
+    """For each price zone and each version that a register in it stands at, the number of later changes, and since
+    when the first of them has been in force.
 
     All of them in one walk through the ledger, from its end: a register at a version has as many changes before it as
     the walk has met so far. (To count them for each version anew takes minutes once many registers are far behind.)
     """
     standing = (
-        select(Store.price_zone, TillRegister.version, literal(0).label("is_change"))
+        select(
+            Store.price_zone,
+            TillRegister.version,
+            literal(0).label("is_change"),
+            cast(null(), DateTime(timezone=True)).label("in_force_since"),
+        )
         .join(Store, Store.id == TillRegister.store_id)
         .distinct()
         .cte("standing")
@@ -117,14 +188,26 @@ def _behind() -> Select[str, int, int]:
         .group_by(standing.c.price_zone)
         .subquery("zones")
     )
+    in_force_since = case((Price.valid_from <= now, func.greatest(Price.valid_from, Price.recorded_at)))
     changes = (
-        select(zones.c.price_zone, Price.version, literal(1))
+        select(zones.c.price_zone, Price.version, literal(1), in_force_since)
         .select_from(zones)
         .join(Price, (Price.version > zones.c.version) & concerns(zones.c.price_zone))
     )
     ledger = select(standing).union_all(changes).subquery("ledger")
-    met_so_far = func.sum(ledger.c.is_change).over(
-        partition_by=ledger.c.price_zone, order_by=[ledger.c.version.desc(), ledger.c.is_change], rows=(None, 0)
-    )
-    walk = select(ledger, met_so_far.label("behind_by")).subquery("walk")
-    return select(walk.c.price_zone, walk.c.version, walk.c.behind_by).where(walk.c.is_change == 0)
+    met_so_far: dict[str, Any] = {
+        "partition_by": ledger.c.price_zone,
+        "order_by": [ledger.c.version.desc(), ledger.c.is_change],
+        "rows": (None, 0),
+    }
+    walk = select(
+        ledger,
+        func.sum(ledger.c.is_change).over(**met_so_far).label("behind_by"),
+        func.min(ledger.c.in_force_since).over(**met_so_far).label("late_since"),
+    ).subquery("walk")
+    return select(walk.c.price_zone, walk.c.version, walk.c.behind_by, walk.c.late_since).where(walk.c.is_change == 0)
+
+
+def alarmed_registers() -> Sequence[TillRegister]:
+    """The registers that were late when somebody last looked."""
+    return db.session.scalars(select(TillRegister).where(TillRegister.late_since.is_not(None))).all()

@@ -29,7 +29,8 @@ LINES_MAX = 10_000
 COUNTS_MAX = 5000
 
 CHANGES_MAX = 10_000
-BREACHES_MAX = 1000
+# Whoever knows no paging gets all that there can be on a bad day.
+BREACHES_MAX = 100_000
 
 
 class Quantity(WholeNumber):
@@ -88,7 +89,19 @@ class FeedSchema(Schema):
     )
 
 
-class AcknowledgementSchema(Schema):
+class ByTheClockSchema(Schema):
+    """What a till says, and what its clock says meanwhile."""
+
+    sent_at = Instant(
+        metadata={
+            "description": "the till's clock as it sends this: one that is fast or slow is known then and, up to five "
+            "minutes, allowed for",
+            "example": "2026-03-02T15:04:09Z",
+        }
+    )
+
+
+class AcknowledgementSchema(ByTheClockSchema):
     """A till charges by this version of the price ledger from now on."""
 
     store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS, metadata={"example": "101"})
@@ -126,7 +139,7 @@ class SaleSchema(Schema):
     lines = fields.List(fields.Nested(SaleLineSchema), required=True, validate=validate.Length(1))
 
 
-class SalesSchema(Schema):
+class SalesSchema(ByTheClockSchema):
     """Sales of one till."""
 
     store_ref = Text(required=True, max_length=KEY_MAX_CHARACTERS, metadata={"example": "101"})
@@ -187,13 +200,19 @@ class CountsRecordedSchema(Schema):
 
 
 class ParityQuery(Schema):
-    """How much of the past is wanted."""
+    """Which breaches are wanted, and how many. Without any of it, all of them up to the greatest limit."""
 
+    store_ref = fields.String(metadata={"description": "of this store only, registers too", "example": "101"})
+    register = fields.String(metadata={"description": "of this register only", "example": "lane-3"})
+    sku = fields.String(metadata={"description": "of this product only", "example": "1001"})
+    since = Instant(metadata={"description": "sold then or later"})
+    until = Instant(metadata={"description": "sold before then"})
     limit = fields.Integer(
         load_default=BREACHES_MAX,
         validate=validate.Range(1, BREACHES_MAX),
         metadata={"description": "how many breaches at most"},
     )
+    after = fields.String(load_default=None, metadata={"description": "the `next` of the answer before"})
 
 
 class BreachSchema(Schema):
@@ -208,6 +227,10 @@ class BreachSchema(Schema):
     sku = fields.String(metadata={"example": "1001"})
     charged = fields.Nested(MoneySchema, metadata={"example": {"amount": 359, "currency": "USD"}})
     ledger = fields.Nested(MoneySchema, allow_none=True, metadata={"description": "null: there was no price"})
+    ledger_version = fields.Integer(
+        allow_none=True, metadata={"description": "of the ledger's price; null: there was none", "example": 42}
+    )
+    sale_id = fields.String(metadata={"description": "the till's id of the sale", "example": "lane-3-20260302-0117"})
     at = Instant(metadata={"description": "of the sale", "example": "2026-03-02T15:04:05Z"})
 
 
@@ -218,11 +241,25 @@ class RegisterSchema(Schema):
     register = fields.String(metadata={"example": "lane-3"})
     version = fields.Integer(metadata={"description": "last acknowledged; 0: none yet", "example": 1})
     behind_by = fields.Integer(metadata={"description": "price changes of its zone since then", "example": 0})
+    late_since = Instant(
+        allow_none=True,
+        metadata={"description": "a price that it has not acknowledged is in force since then; null: none is"},
+    )
+    clock_ahead_ms = fields.Integer(
+        allow_none=True,
+        metadata={"description": "milliseconds; below 0: its clock is slow; null: it never said", "example": 120},
+    )
     last_seen = Instant()
 
 
 class ParitySchema(Schema):
     """Whether online and till charge the same: breaches newest first, and every register that was heard of."""
 
-    breaches = fields.List(fields.Nested(BreachSchema))
-    registers = fields.List(fields.Nested(RegisterSchema))
+    breaches = fields.List(fields.Nested(BreachSchema), required=True)
+    total = fields.Integer(
+        required=True, metadata={"description": "breaches that the filters let through", "example": 0}
+    )
+    next = fields.String(
+        required=True, allow_none=True, metadata={"description": "send it as `after`; null: these are all"}
+    )
+    registers = fields.List(fields.Nested(RegisterSchema), required=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.dialects.postgresql import insert
 
@@ -11,11 +11,12 @@ from pickup.core.errors import FieldError
 from pickup.core.types import Money
 from pickup.inventory import shelf
 from pickup.inventory.shelf import ShelfChange
-from pickup.pricing.queries import prices_at, product_ids
+from pickup.pricing.queries import product_ids
 from pickup.stores.directory import StoreEntry, known_store
-from pickup.tills import queries
-from pickup.tills.models import ParityBreach, TillSale, TillSaleLine
-from pickup.tills.service import refuse_future, see, unknown_product
+from pickup.tills import parity, queries
+from pickup.tills.models import TillSale, TillSaleLine
+from pickup.tills.parity import Sold
+from pickup.tills.service import milliseconds, refuse_future, see, unknown_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +47,16 @@ class SalesRecorded:
     ignored: Sequence[FieldError]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sold:
-    """A line that counts: of a sale that is new, and of a product that we know."""
-
-    sale_id: int
-    position: int
-    product_id: int
-    quantity: int
-    charged: Money
-    at: datetime
-
-
-def record_sales(store_ref: str, register: str, sales: Sequence[Sale], *, now: datetime) -> SalesRecorded:
+def record_sales(
+    store_ref: str, register: str, sales: Sequence[Sale], *, now: datetime, sent_at: datetime | None = None
+) -> SalesRecorded:
     """Count sales, each once, take them off the shelf, and compare what was charged with the ledger.
 
     A till sells more than the catalogue of the shop knows (bags, coffee), and it cannot mend what it has sold: lines of
     unknown SKUs are left out and reported, and the rest counts.
+
+    Args:
+        sent_at: the till's clock when it sent them.
 
     Raises:
         InvalidFields: no such store, or a sale that lies ahead.
@@ -71,17 +65,18 @@ def record_sales(store_ref: str, register: str, sales: Sequence[Sale], *, now: d
     refuse_future("sales", [sale.at for sale in sales], now)
     products = product_ids({line.sku for sale in sales for line in sale.lines})
     first = {sale.id: sale for sale in reversed(sales)}
-    sale_ids = _claim(store, register, first.values())
+    clock_ahead = None if sent_at is None else sent_at - now
+    sale_ids = _claim(store, register, first.values(), clock_ahead)
     sold = [
-        _Sold(sale_id, position, products[line.sku], line.quantity, line.unit_price, first[ref].at)
+        Sold(sale_id, position, products[line.sku], line.quantity, line.unit_price, first[ref].at)
         for ref, sale_id in sale_ids.items()
         for position, line in enumerate(first[ref].lines)
         if line.sku in products
     ]
     _keep_lines(sold)
-    breaches = _record_breaches(store, register, sold)
+    breaches = parity.record_breaches(store, register, sold, clock_ahead, now=now)
     _take_off_shelf(store, sold, now)
-    see(store, register, 0, now=now)
+    see(store, register, 0, now=now, clock_ahead=clock_ahead)
     unknown = (
         unknown_product(f"/sales/{number}/lines/{position}/sku", line.sku)
         for number, sale in enumerate(sales)
@@ -91,17 +86,23 @@ def record_sales(store_ref: str, register: str, sales: Sequence[Sale], *, now: d
     return SalesRecorded(len(sale_ids), len(sales) - len(sale_ids), breaches, list(unknown))
 
 
-def _claim(store: StoreEntry, register: str, sales: Iterable[Sale]) -> dict[str, int]:
+def _claim(store: StoreEntry, register: str, sales: Iterable[Sale], clock_ahead: timedelta | None) -> dict[str, int]:
     """Make the sales that are not known yet ours, by the till's id; a rival with the same one waits for our commit."""
     rows = [
-        {"store_id": store.id, "ref": sale.id, "register": register, "at": sale.at}
+        {
+            "store_id": store.id,
+            "ref": sale.id,
+            "register": register,
+            "at": sale.at,
+            "clock_ahead_ms": milliseconds(clock_ahead),
+        }
         for sale in sorted(sales, key=lambda sale: sale.id)  # so that two rivals never wait for each other
     ]
     claim = insert(TillSale).on_conflict_do_nothing().returning(TillSale.ref, TillSale.id)
     return dict(db.session.execute(claim, rows).all())
 
 
-def _keep_lines(sold: Sequence[_Sold]) -> None:
+def _keep_lines(sold: Sequence[Sold]) -> None:
     rows = [
         {
             "sale_id": line.sale_id,
@@ -117,30 +118,7 @@ def _keep_lines(sold: Sequence[_Sold]) -> None:
         db.session.execute(insert(TillSaleLine), rows)
 
 
-def _record_breaches(store: StoreEntry, register: str, sold: Sequence[_Sold]) -> int:
-    prices = prices_at([(line.product_id, line.at) for line in sold], store.id)
-    rows = [
-        {
-            "kind": "price" if price else "no_price",
-            "sale_id": line.sale_id,
-            "store_id": store.id,
-            "register": register,
-            "product_id": line.product_id,
-            "charged_amount": line.charged.amount,
-            "charged_currency": line.charged.currency,
-            "ledger_amount": price.amount if price else None,
-            "ledger_currency": price.currency if price else None,
-            "at": line.at,
-        }
-        for line, price in zip(sold, prices, strict=True)
-        if price is None or line.charged != Money(price.amount, price.currency)
-    ]
-    if rows:
-        db.session.execute(insert(ParityBreach), rows)
-    return len(rows)
-
-
-def _take_off_shelf(store: StoreEntry, sold: Sequence[_Sold], now: datetime) -> None:
+def _take_off_shelf(store: StoreEntry, sold: Sequence[Sold], now: datetime) -> None:
     product_ids = {line.product_id for line in sold}
     levels = shelf.hold_levels((store.id, product_id) for product_id in product_ids)
     counted = queries.counted_at(store.id, product_ids)

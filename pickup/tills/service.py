@@ -14,10 +14,11 @@ from pickup.core.db import db
 from pickup.core.errors import FieldError, InvalidFields
 from pickup.core.logging import log
 from pickup.core.pagination import decode_cursor, encode_cursor
-from pickup.pricing.queries import PriceNews, newest_version, price_changes_after
+from pickup.pricing.queries import PriceNews, newest_version, price_changes_after, product_ids
 from pickup.stores.directory import StoreEntry, known_store
 from pickup.stores.service import set_feed_states
 from pickup.tills.models import TillRegister
+from pickup.tills.queries import BreachFilter
 
 # How far the clock of a till may be fast.
 CLOCK_AHEAD_MAX = timedelta(minutes=5)
@@ -42,8 +43,11 @@ def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[Pric
     return changes, encode_cursor(zone, told if len(changes) == limit else newest)
 
 
-def acknowledge(store_ref: str, register: str, version: int, *, now: datetime) -> None:
+def acknowledge(store_ref: str, register: str, version: int, *, now: datetime, sent_at: datetime | None = None) -> None:
     """A till charges by a version of the ledger; what it said before of a later one stays true.
+
+    Args:
+        sent_at: the till's clock when it said so.
 
     Raises:
         InvalidFields: no such store, or no such version yet.
@@ -51,7 +55,22 @@ def acknowledge(store_ref: str, register: str, version: int, *, now: datetime) -
     store = known_store(store_ref)
     if version > newest_version():
         raise InvalidFields.at("/version", "is ahead of the price ledger")
-    see(store, register, version, now=now)
+    see(store, register, version, now=now, clock_ahead=None if sent_at is None else sent_at - now)
+
+
+def breach_filter(
+    store_ref: str | None, register: str | None, sku: str | None, since: datetime | None, until: datetime | None
+) -> BreachFilter:
+    """Which breaches are meant.
+
+    Raises:
+        InvalidFields: no such store, or no such product.
+    """
+    product_id = product_ids([sku]).get(sku) if sku is not None and sku.isprintable() else None
+    if sku is not None and product_id is None:
+        raise InvalidFields.at("/sku", f"{sku[:60]!r} is not a product we sell")
+    store = None if store_ref is None else known_store(store_ref)
+    return BreachFilter(store.id if store else None, register, product_id, since, until)
 
 
 def refuse_future(field: str, instants: Iterable[datetime], now: datetime) -> None:
@@ -77,12 +96,24 @@ def unknown_product(pointer: str, sku: str) -> FieldError:
     return FieldError(pointer, f"{sku[:60]!r} is not a product we sell")
 
 
-def see(store: StoreEntry, register: str, version: int, *, now: datetime) -> None:
+def milliseconds(span: timedelta | None) -> int | None:
+    """A span of time in whole milliseconds."""
+    return None if span is None else span // timedelta(milliseconds=1)
+
+
+def see(store: StoreEntry, register: str, version: int, *, now: datetime, clock_ahead: timedelta | None = None) -> None:
     """A till was heard of. If its store was missed, it is trusted again from the same commit on."""
-    seen = insert(TillRegister).values(store_id=store.id, register=register, version=version, last_seen=now)
+    seen = insert(TillRegister).values(
+        store_id=store.id,
+        register=register,
+        version=version,
+        last_seen=now,
+        clock_ahead_ms=milliseconds(clock_ahead),
+    )
     latest = {
         "version": func.greatest(TillRegister.version, seen.excluded.version),
         "last_seen": func.greatest(TillRegister.last_seen, seen.excluded.last_seen),
+        "clock_ahead_ms": func.coalesce(seen.excluded.clock_ahead_ms, TillRegister.clock_ahead_ms),
     }
     db.session.execute(
         seen.on_conflict_do_update(index_elements=[TillRegister.store_id, TillRegister.register], set_=latest)

@@ -1,5 +1,6 @@
 """HTTP of the tills."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response
@@ -9,12 +10,13 @@ from pickup.core.api import Blueprint, as_it_is, requires
 from pickup.core.auth import key_still_works
 from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import in_transaction
+from pickup.core.errors import InvalidFields
+from pickup.core.pagination import decode_cursor, page
 from pickup.core.streaming import News
 from pickup.core.types import Money
 from pickup.pricing.queries import PriceNews
 from pickup.tills import counting, queries, selling, service
 from pickup.tills.counting import Count, CountsRecorded
-from pickup.tills.models import ParityBreach
 from pickup.tills.schemas import (
     AcknowledgementSchema,
     CountsRecordedSchema,
@@ -111,7 +113,8 @@ def record_sales(body: dict[str, Any]) -> SalesRecorded:
     them.
     """
     sales = [_read_sale(sale) for sale in body["sales"]]
-    return in_transaction(lambda: selling.record_sales(body["store_ref"], body["register"], sales, now=utcnow()))
+    store_ref, register, sent_at = body["store_ref"], body["register"], body.get("sent_at")
+    return in_transaction(lambda: selling.record_sales(store_ref, register, sales, now=utcnow(), sent_at=sent_at))
 
 
 @blueprint.post("/pos/stock")
@@ -132,13 +135,35 @@ def take_stock(body: dict[str, Any]) -> CountsRecorded:
 @requires("pos", "admin")
 @blueprint.arguments(ParityQuery, location="query")
 @blueprint.response(200, ParitySchema)
-def show_parity(query: dict[str, Any]) -> dict[str, Any]:
+def show_parity(query: dict[str, Any]) -> Response:
     """Show whether tills charge what the ledger says.
 
-    The latest breaches, newest first, and how far each register has followed the prices.
+    The breaches, newest first, and how far each register has followed the prices. A register that is far behind, or
+    whose clock is wrong, is the next to charge another price.
     """
-    breaches = queries.newest_breaches(query["limit"])
-    return {"breaches": [_present_breach(*row) for row in breaches], "registers": queries.registers()}
+    now, limit = utcnow(), query["limit"]
+    wanted = service.breach_filter(**{name: query.get(name) for name in BREACH_FILTERS})
+    position = decode_cursor(query["after"], str, int)
+    breaches = queries.breaches_before(position and _moment(*position), wanted, limit + 1)
+    shown = page(breaches, limit, lambda breach: (breach.at.isoformat(), breach.id))
+    return as_it_is(
+        {
+            "breaches": [_present_breach(breach) for breach in shown["data"]],
+            "total": queries.count_breaches(wanted),
+            "next": shown["next"],
+            "registers": [_present_register(each) for each in queries.registers(now=now, store_id=wanted.store_id)],
+        }
+    )
+
+
+BREACH_FILTERS = ("store_ref", "register", "sku", "since", "until")
+
+
+def _moment(at: str, breach_id: int) -> tuple[datetime, int]:
+    try:
+        return datetime.fromisoformat(at).astimezone(UTC), breach_id
+    except (ValueError, OverflowError):
+        raise InvalidFields.at("/after", "is not a cursor of this list") from None
 
 
 def _price_page(store_ref: str, after: str | None, limit: int) -> dict[str, Any]:
@@ -166,19 +191,31 @@ def _present_change(change: PriceNews) -> dict[str, Any]:
     }
 
 
-def _present_breach(breach: ParityBreach, store_ref: str, sku: str) -> dict[str, Any]:
+def _present_breach(breach: Any) -> dict[str, Any]:
     return {
         "kind": breach.kind,
-        "store_ref": store_ref,
+        "store_ref": breach.store_ref,
         "register": breach.register,
-        "sku": sku,
-        "charged": Money(breach.charged_amount, breach.charged_currency),
-        "ledger": _ledger(breach),
-        "at": breach.at,
+        "sku": breach.sku,
+        "charged": _money(breach.charged_amount, breach.charged_currency),
+        "ledger": _money(breach.ledger_amount, breach.ledger_currency),
+        "ledger_version": breach.ledger_version,
+        "sale_id": breach.sale_ref,
+        "at": rfc3339(breach.at),
     }
 
 
-def _ledger(breach: ParityBreach) -> Money | None:
-    if breach.ledger_amount is None or breach.ledger_currency is None:
-        return None
-    return Money(breach.ledger_amount, breach.ledger_currency)
+def _money(amount: int | None, currency: str | None) -> dict[str, Any] | None:
+    return None if amount is None else {"amount": amount, "currency": currency}
+
+
+def _present_register(register: Any) -> dict[str, Any]:
+    return {
+        "store_ref": register.store_ref,
+        "register": register.register,
+        "version": register.version,
+        "behind_by": register.behind_by,
+        "late_since": register.late_since and rfc3339(register.late_since),
+        "clock_ahead_ms": register.clock_ahead_ms,
+        "last_seen": rfc3339(register.last_seen),
+    }
