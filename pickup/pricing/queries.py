@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
-    Select,
     Text,
     and_,
     any_,
@@ -20,6 +19,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     true,
 )
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -140,7 +140,10 @@ class PriceNews(NamedTuple):
 
 
 def price_changes_after(version: int, zone: str, limit: int) -> tuple[int, list[PriceNews]]:
-    """The price changes that concern a zone, each once, in the order of their versions; before them, the last of all.
+    """The price changes that concern a zone, in the order of their versions; before them, the last version of all.
+
+    Each comes once; a price of the zone's own also for each instant at which one that holds everywhere, and was told
+    before, would begin in spite of it.
 
     The last version (0 while there is none) is read in the same statement: every change that it has seen is among
     these, as far as the limit lets them.
@@ -173,21 +176,38 @@ def newest_version() -> int:
     return db.session.execute(_NEWEST_VERSION).scalar_one()
 
 
-def _news() -> Select[Any]:
-    zone = bindparam("zone", type_=Text())
-    newest = _NEWEST_VERSION.subquery("newest")
-    changes = (
-        select(Price.version, Product.sku, Price.zone, Price.amount, Price.currency, Price.valid_from)
-        .join(Product, Product.id == Price.product_id)
-        .where(Price.version > bindparam("version", type_=BigInteger()), concerns(zone))
-        .order_by(Price.version)
-        .limit(bindparam("limit", type_=Integer()))
-        .subquery("changes")
+# What concerns a zone, by the rule of `concerns`. A change of the zone's own is told for its own instant, and for those
+# of prices that hold everywhere, were told before it, and would begin in spite of it: one is announced for Monday, then
+# the zone gets a price of its own from Friday on. A till that goes by instants alone would change to the first one on
+# Monday; told the second one for Monday, too, under its greater version, it stays.
+_NEWS = text("""
+    WITH newest AS (
+        SELECT coalesce(max(version), 0) AS version FROM prices
+    ), changes AS (
+        SELECT version, product_id, zone, amount, currency, valid_from FROM prices AS change
+        WHERE version > :version AND (zone = :zone OR zone = '' AND NOT EXISTS (
+            SELECT FROM prices AS own
+            WHERE own.product_id = change.product_id AND own.zone = :zone AND own.valid_from <= change.valid_from
+        ))
+        ORDER BY version LIMIT :limit
+    ), told AS (
+        SELECT version, sku, zone, amount, currency, begins.valid_from
+        FROM changes AS change JOIN products ON products.id = product_id CROSS JOIN LATERAL (
+            SELECT change.valid_from UNION SELECT announced.valid_from FROM prices AS announced
+            WHERE change.zone <> '' AND announced.product_id = change.product_id AND announced.zone = ''
+              AND announced.version < change.version AND announced.valid_from > change.valid_from
+              AND NOT EXISTS (
+                SELECT FROM prices AS own
+                WHERE own.product_id = change.product_id AND own.zone = change.zone
+                  AND own.valid_from <= announced.valid_from
+                  AND (own.valid_from > change.valid_from OR own.version < announced.version)
+            )
+        ) AS begins
     )
-    return select(newest, changes).select_from(newest).join(changes, true(), isouter=True).order_by(changes.c.version)
-
-
-_NEWS = _news()
+    SELECT newest.version, told.* FROM newest LEFT JOIN told ON true ORDER BY told.version, told.valid_from
+""").bindparams(
+    bindparam("version", type_=BigInteger()), bindparam("zone", type_=Text()), bindparam("limit", type_=Integer())
+)
 
 
 def price_history(product_id: int, *, zone: str | None, before: int | None, limit: int) -> Sequence[Price]:

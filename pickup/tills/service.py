@@ -39,8 +39,9 @@ def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[Pric
     if version > newest:
         raise InvalidFields.at("/after", "is ahead of the price ledger: forget the prices and start without a cursor")
     told = changes[-1].version if changes else version
+    is_full = len({change.version for change in changes}) == limit
     # Up to `newest`, which the same look saw, the others are the business of other zones: never looked through again.
-    return changes, encode_cursor(zone, told if len(changes) == limit else newest)
+    return changes, encode_cursor(zone, told if is_full else newest)
 
 
 def acknowledge(store_ref: str, register: str, version: int, *, now: datetime, sent_at: datetime | None = None) -> None:
