@@ -6,32 +6,12 @@ from datetime import timedelta
 import pytest
 
 from pickup.core.clock import utcnow
-from pickup.core.db import db
 from pickup.pricing.queries import prices_in_force
-from pickup.tills.service import price_feed
+from tests.naive_till import NaiveTill
 
 MINUTE = timedelta(minutes=1)
 STEPS = 14
 ZONES = ("", "", "east", "west")
-
-
-class NaiveTill:
-    """What the contract of the feed says, and nothing more."""
-
-    def __init__(self):
-        self.cursor, self.told = None, {}
-
-    def follow(self, limit):
-        while True:
-            changes, self.cursor = price_feed("1", self.cursor, limit)
-            db.session.rollback()
-            if not changes:
-                return
-            self.told |= {(change.valid_from, change.version): change for change in changes}
-
-    def price(self, at):
-        begun = [key for key in self.told if key[0] <= at]
-        return self.told[max(begun)].amount if begun else None
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -51,7 +31,7 @@ def test_whenever_it_asks_it_charges_what_holds(world, seed):
                 till.follow(limit=chance.choice((1, 2, 50)))
                 instants = [now + minutes * MINUTE for minutes in range(12)]
                 ledger = [prices_in_force([product.id], "east", at=at).get(product.id) for at in instants]
-                assert [till.price(at) for at in instants] == [price and price.amount for price in ledger]
+                assert [till.price("A", at) for at in instants] == [price and price.amount for price in ledger]
 
 
 def test_a_price_of_the_zone_is_told_for_what_it_overrules_too(world):
@@ -63,6 +43,6 @@ def test_a_price_of_the_zone_is_told_for_what_it_overrules_too(world):
     world.price(product, 200, zone="east", valid_from=now + MINUTE)
     till.follow(1)
 
-    told = sorted((version, valid_from, change.amount) for (valid_from, version), change in till.told.items())
+    told = sorted((version, valid_from, change.amount) for (_, valid_from, version), change in till.told.items())
     assert told == [(1, now + 3 * MINUTE, 100), (2, now + MINUTE, 200), (2, now + 3 * MINUTE, 200)]
-    assert till.price(now + 4 * MINUTE) == 200
+    assert till.price("A", now + 4 * MINUTE) == 200
