@@ -3,7 +3,7 @@
 Machines differ and drift; read the ratios, which are taken within one run.
 
     BENCH_ORDERS=500           orders a measurement takes (2000)
-    BENCH_ONLY=intake,nearest  only these parts, of: intake, flash, latency, old, nearest, books
+    BENCH_ONLY=intake,nearest  only these parts, of: intake, flash, latency, old, nearest, books, prices
     BENCH_OLD_ORDERS=100000    how many orders are old ones (1000000)
     BENCH_FULL=1               ten million movements, too
 """
@@ -19,13 +19,13 @@ from time import perf_counter
 from typing import Any
 
 from pickup.config import ROOT
-from tests.benchmarks import books, flash_sale, intake, latency, nearest, old_orders, statements
+from tests.benchmarks import books, flash_sale, intake, latency, nearest, old_orders, prices, statements
 from tests.benchmarks.figures import Figure, table, write
 from tests.benchmarks.instance import progress
 from tests.benchmarks.shop import Shop, opened
 
 ORDERS = int(os.environ.get("BENCH_ORDERS", "2000"))
-PARTS = ("intake", "flash", "latency", "old", "nearest", "books")
+PARTS = ("intake", "flash", "latency", "old", "nearest", "books", "prices")
 IN_THE_SHOP = frozenset({"intake", "flash", "latency", "old"})
 
 
@@ -45,7 +45,7 @@ def main() -> int:
         with _folder() as folder:
             counted, details["statements"] = _statements(folder)
             found += counted
-    for part, measure in (("nearest", nearest.measure), ("books", books.measure)):
+    for part, measure in (("nearest", nearest.measure), ("books", books.measure), ("prices", prices.measure)):
         if part in wanted:
             with _folder() as folder:
                 found += measure(folder)
