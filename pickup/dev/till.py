@@ -18,9 +18,6 @@ from pickup.core.clock import rfc3339, utcnow
 from pickup.core.types import Money
 from pickup.dev.till_link import CutOff, Link, Refused
 
-# Whether messages carry the till's clock.
-SAYS_ITS_TIME = False
-
 # What the server takes at once.
 CHANGES_MAX = 10_000
 SALES_MAX, LINES_MAX = 1000, 10_000
@@ -210,8 +207,7 @@ class Till:
             self._say(f"sent {sent} sales")
 
     def _tell(self, path: str, message: Mapping[str, Any]) -> Any:
-        time_said = {"sent_at": rfc3339(self.now())} if SAYS_ITS_TIME else {}
-        return self._ask("POST", path, {**self._name, **message, **time_said})
+        return self._ask("POST", path, {**self._name, **message, "sent_at": rfc3339(self.now())})
 
     def _ask(self, method: str, path: str, body: Any = None, **query: str | int | None) -> Any:
         answer = self.link.ask(method, path, body, **query)

@@ -234,17 +234,22 @@ class Geocoding:
             return call
 
     def _call(self, query: _Query, call: "Future[Coordinates | None]") -> None:
+        found: Coordinates | None = None
+        failure: GeocoderUnavailable | None = None
         try:
-            call.set_result(_coordinates(self._ask(query)))
+            found = _coordinates(self._ask(query))
         except geopy.exc.GeocoderQueryError:  # the service was reached and says that the question is nonsense
-            call.set_result(None)
+            pass
         except geopy.exc.GeocoderRateLimited as error:
-            call.set_exception(GeocoderUnavailable(str(error), retry_after_seconds=error.retry_after))
+            failure = GeocoderUnavailable(str(error), retry_after_seconds=error.retry_after)
         except Exception as error:  # whatever a foreign answer does to its parser is the service's failure too
-            call.set_exception(GeocoderUnavailable(f"{type(error).__name__}: {error}"))
-        finally:
-            with self._lock:
-                del self._in_flight[query]
+            failure = GeocoderUnavailable(f"{type(error).__name__}: {error}")
+        with self._lock:
+            del self._in_flight[query]  # first: who has heard the answer and asks again does not get this one
+        if failure:
+            call.set_exception(failure)
+        else:
+            call.set_result(found)
 
     def _ask(self, query: _Query) -> Location | None:
         service = self._service

@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy import func, select
 
 from pickup.core import revisions
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.stores.models import SpecialDay, Store
 
 REVISION = "stores"
@@ -15,9 +15,12 @@ REVISION = "stores"
 SPECIAL_DAYS_KEPT_DAYS = 7
 
 
+_REVISION = select(revisions.current(REVISION))
+
+
 def revision() -> int:
     """The number of changes that any store has seen."""
-    return int(db.session.execute(select(revisions.current(REVISION))).scalar_one())
+    return int(run(_REVISION, {}).scalar_one())
 
 
 def all_stores() -> list[Store]:

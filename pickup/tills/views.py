@@ -110,7 +110,8 @@ def record_sales(body: dict[str, Any]) -> SalesRecorded:
     Stock goes down, and up for a negative quantity. A sale whose `id` the store has told before counts no second time,
     so send again whatever you got no answer to. A price other than the ledger's at that time is recorded as a breach of
     parity, and the sale still counts. Lines of products that are not in the catalogue are left out, and `ignored` names
-    them.
+    them. A sale more than five minutes ahead of our clock is refused with all that came with it: hold it back, and send
+    the others.
     """
     sales = [_read_sale(sale) for sale in body["sales"]]
     store_ref, register, sent_at = body["store_ref"], body["register"], body.get("sent_at")
