@@ -1,0 +1,312 @@
+"""The plot of a price: figures in, coordinates out. It knows neither the web nor the database.
+
+Instants are aware UTC, amounts are minor units of one currency, coordinates are those of a box `WIDTH` by `HEIGHT` with
+the origin at its top left.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NamedTuple
+
+WIDTH, HEIGHT = 800, 380
+LEFT, RIGHT, TOP, BOTTOM = 84, 772, 32, 344
+
+Channel = Literal["till", "online"]
+
+TIME_TICKS_MAX, AMOUNT_TICKS_MAX = 8, 6
+TICK_SPANS = [timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 48, 168, 336)]
+A_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+# Above and below what is shown, as a part of it; of a price that never changed, as a part of the price.
+AIR, AIR_IF_FLAT = 0.06, 0.1
+
+DOT_MIN, DOT_SPREAD = 2.5, 6.5
+# A sale of one unit is a small dot, also where nobody bought more.
+UNITS_OF_LARGEST_DOT_MIN = 40
+
+CHARACTER_WIDTH, LABEL_HEIGHT = 7.5, 16
+LABELLED_BREACHES_MAX = 12
+
+
+class Entry(NamedTuple):
+    """An entry of the ledger, of the zone that is looked at (`is_own`) or of everywhere."""
+
+    valid_from: datetime
+    version: int
+    is_own: bool
+    amount: int | None
+    """None: it is of another currency, and cannot be drawn."""
+
+
+class Step(NamedTuple):
+    """What the shelf says for a while."""
+
+    since: datetime
+    until: datetime
+    amount: int | None
+
+
+class Sold(NamedTuple):
+    """So many units that were sold at one price: by one sale, or by several that are gathered in one dot."""
+
+    channel: Channel
+    at: datetime
+    amount: int
+    units: int
+    sales: int
+
+
+class Breach(NamedTuple):
+    """A till charged this; the ledger says that, or nothing."""
+
+    at: datetime
+    charged: int
+    ledger: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is drawn, from an instant until before another."""
+
+    since: datetime
+    until: datetime
+    now: datetime
+    steps: Sequence[Step]
+    sold: Sequence[Sold] = ()
+    breaches: Sequence[Breach] = ()
+
+
+class Dot(NamedTuple):
+    """A place in the plot, for some units that were sold."""
+
+    x: float
+    y: float
+    radius: float
+    sold: Sold
+
+
+class Cross(NamedTuple):
+    """A place in the plot, for a breach; `ledger_y` is where it should have been."""
+
+    x: float
+    y: float
+    ledger_y: float | None
+    breach: Breach
+
+
+class Label(NamedTuple):
+    """Words in the plot; `anchor` is SVG's."""
+
+    x: float
+    y: float
+    anchor: Literal["start", "middle", "end"]
+    words: str
+    is_breach: bool
+
+
+class TimeTick(NamedTuple):
+    """A mark of the time axis."""
+
+    x: float
+    at: datetime
+
+
+class AmountTick(NamedTuple):
+    """A mark of the price axis."""
+
+    y: float
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """All that is drawn. The paths are SVG's; one is empty where there is nothing to draw."""
+
+    past: str
+    future: str
+    now_x: float | None
+    dots: Sequence[Dot]
+    crosses: Sequence[Cross]
+    labels: Sequence[Label]
+    times: Sequence[TimeTick]
+    amounts: Sequence[AmountTick]
+
+
+def price_steps(entries: Sequence[Entry], *, since: datetime, until: datetime) -> list[Step]:
+    """What the shelf said and will say between two instants, by the rule of `pricing.queries.prices_in_force`.
+
+    A zone's own price goes before the one that holds everywhere; then the latest beginning counts, of two for the same
+    instant the later entry. While there is no price at all, there is no step.
+
+    Args:
+        entries: in any order, with those that hold at the beginning.
+    """
+    steps: list[Step] = []
+    held: Entry | None = None
+    begun = since
+    for entry in sorted(entries, key=lambda each: (each.valid_from, each.version)):
+        if entry.valid_from >= until or (held is not None and held.is_own and not entry.is_own):
+            continue
+        at = max(entry.valid_from, since)
+        if held is not None and at > begun:
+            steps.append(Step(begun, at, held.amount))
+        held, begun = entry, at
+    if held is not None:
+        steps.append(Step(begun, until, held.amount))
+    return steps
+
+
+def time_ticks(since: datetime, until: datetime) -> list[datetime]:
+    """Round instants between two, at most `TIME_TICKS_MAX`: hours, days, Mondays or firsts of months."""
+    for span in TICK_SPANS:
+        first = A_MONDAY + math.ceil((since - A_MONDAY) / span) * span
+        count = (until - first) // span + 1
+        if count <= TIME_TICKS_MAX:
+            return [first + number * span for number in range(count)]
+    months = list(_firsts_of_months(since, until))
+    return months[:: math.ceil(len(months) / TIME_TICKS_MAX)]
+
+
+def amount_ticks(low: int, high: int) -> list[int]:
+    """Round amounts around two others, with some air: the first and the last are the ends of the axis."""
+    air = max((high - low) * AIR, low * AIR_IF_FLAT if low == high else 0, 1)
+    bottom, top = max(low - air, 0), high + air
+    step = _round_step((top - bottom) / (AMOUNT_TICKS_MAX - 1))
+    return list(range(math.floor(bottom / step) * step, math.ceil(top / step) * step + 1, step))
+
+
+def draw(figures: Figures, words_of: Callable[[int], str]) -> Plot:
+    """Put figures into coordinates.
+
+    Args:
+        words_of: how people write an amount.
+    """
+    drawn = [step.amount for step in figures.steps if step.amount is not None]
+    drawn += [sold.amount for sold in figures.sold] + [breach.charged for breach in figures.breaches]
+    drawn += [breach.ledger for breach in figures.breaches if breach.ledger is not None]
+    amounts = amount_ticks(min(drawn, default=0), max(drawn, default=0))
+    scale = _Scale(figures.since, figures.until, amounts[0], amounts[-1])
+    crosses = [scale.cross(breach) for breach in figures.breaches]
+    largest = max([UNITS_OF_LARGEST_DOT_MIN, *(sold.units for sold in figures.sold)])
+    return Plot(
+        past=scale.path(figures.steps, figures.since, figures.now),
+        future=scale.path(figures.steps, figures.now, figures.until),
+        now_x=scale.x(figures.now) if figures.since <= figures.now < figures.until else None,
+        # The large ones first, so that none hides a small one.
+        dots=[scale.dot(sold, largest) for sold in sorted(figures.sold, key=lambda sold: -sold.units)],
+        crosses=crosses,
+        labels=_labels(crosses, figures.steps, scale, words_of),
+        times=[TimeTick(scale.x(at), at) for at in time_ticks(figures.since, figures.until)],
+        amounts=[AmountTick(scale.y(amount), amount) for amount in amounts],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    since: datetime
+    until: datetime
+    low: int
+    high: int
+
+    def x(self, at: datetime) -> float:
+        return round(LEFT + (at - self.since) / (self.until - self.since) * (RIGHT - LEFT), 1)
+
+    def y(self, amount: int) -> float:
+        return round(BOTTOM - (amount - self.low) / (self.high - self.low) * (BOTTOM - TOP), 1)
+
+    def dot(self, sold: Sold, largest: int) -> Dot:
+        radius = round(DOT_MIN + DOT_SPREAD * math.sqrt(sold.units / largest), 1)
+        return Dot(self.x(sold.at), self.y(sold.amount), radius, sold)
+
+    def cross(self, breach: Breach) -> Cross:
+        ledger_y = None if breach.ledger is None else self.y(breach.ledger)
+        return Cross(self.x(breach.at), self.y(breach.charged), ledger_y, breach)
+
+    def path(self, steps: Sequence[Step], since: datetime, until: datetime) -> str:
+        """The line of a price within the plot; it is broken where nothing can be drawn."""
+        parts: list[str] = []
+        drawn_until = None
+        for step in steps:
+            begin, end = max(step.since, since), min(step.until, until)
+            if begin >= end or step.amount is None:
+                continue
+            x, y = self.x(begin), self.y(step.amount)
+            parts.append(f"V{y}" if begin == drawn_until else f"M{x} {y}")
+            parts.append(f"H{self.x(end)}")
+            drawn_until = end
+        return " ".join(parts)
+
+
+class _Box(NamedTuple):
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def meets(self, other: "_Box") -> bool:
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
+
+
+def _labels(
+    crosses: Sequence[Cross], steps: Sequence[Step], scale: _Scale, words_of: Callable[[int], str]
+) -> list[Label]:
+    """Words beside breaches and steps, as many as have room: what is left out, the tables have."""
+    taken = [_Box(cross.x - 7, cross.y - 7, cross.x + 7, cross.y + 7) for cross in crosses]
+    labels = []
+    for wishes in (
+        *(_beside(cross, words_of) for cross in crosses[:LABELLED_BREACHES_MAX]),
+        *(_on_step(step, scale, words_of) for step in steps),
+    ):
+        found = next(((label, box) for label in wishes if _is_free(box := _box_of(label), taken)), None)
+        if found:
+            labels.append(found[0])
+            taken.append(found[1])
+    return labels
+
+
+def _beside(cross: Cross, words_of: Callable[[int], str]) -> list[Label]:
+    ledger = cross.breach.ledger
+    words = words_of(cross.breach.charged) + (", no price" if ledger is None else f", not {words_of(ledger)}")
+    return [
+        Label(cross.x + 11, cross.y + 5, "start", words, True),
+        Label(cross.x - 11, cross.y + 5, "end", words, True),
+        Label(cross.x, cross.y - 12, "middle", words, True),
+        Label(cross.x, cross.y + 22, "middle", words, True),
+    ]
+
+
+def _on_step(step: Step, scale: _Scale, words_of: Callable[[int], str]) -> list[Label]:
+    if step.amount is None:
+        return []
+    x, y, words = scale.x(step.since), scale.y(step.amount), words_of(step.amount)
+    if scale.x(step.until) - x < len(words) * CHARACTER_WIDTH:
+        return []
+    return [Label(x + 5, y - 7, "start", words, False), Label(x + 5, y + 18, "start", words, False)]
+
+
+def _box_of(label: Label) -> _Box:
+    width = len(label.words) * CHARACTER_WIDTH
+    left = label.x - {"start": 0, "middle": width / 2, "end": width}[label.anchor]
+    return _Box(left, label.y - LABEL_HEIGHT + 3, left + width, label.y + 3)
+
+
+def _is_free(box: _Box, taken: Sequence[_Box]) -> bool:
+    is_inside = box.left >= LEFT and box.right <= RIGHT and box.top >= TOP - 8 and box.bottom <= BOTTOM
+    return is_inside and not any(box.meets(other) for other in taken)
+
+
+def _round_step(least: float) -> int:
+    """The least of 1, 2, 5, 10, 20, 50 … that is not less than a number."""
+    decade = int(10 ** max(0, math.floor(math.log10(max(least, 1)))))
+    return next(factor * decade for factor in (1, 2, 5, 10) if factor * decade >= least)
+
+
+def _firsts_of_months(since: datetime, until: datetime) -> Iterator[datetime]:
+    year, month = since.year, since.month
+    while (first := datetime(year, month, 1, tzinfo=UTC)) < until:
+        if first >= since:
+            yield first
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
