@@ -5,6 +5,7 @@ the origin at its top left.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,8 +26,7 @@ DOT_MIN, DOT_SPREAD = 2.5, 6.5
 # A sale of one unit is a small dot, also where nobody bought more.
 UNITS_OF_LARGEST_DOT_MIN = 40
 
-CHARACTER_WIDTH, LABEL_HEIGHT = 7.5, 16
-LABELLED_BREACHES_MAX = 12
+CHARACTER_WIDTH, LABEL_HEIGHT, LABEL_GAP = 7.5, 16, 3
 
 
 class Entry(NamedTuple):
@@ -210,16 +210,20 @@ class _Scale:
     high: int
 
     def x(self, at: datetime) -> float:
+        """Where an instant is, from the left."""
         return round(LEFT + (at - self.since) / (self.until - self.since) * (RIGHT - LEFT), 1)
 
     def y(self, amount: int) -> float:
+        """Where an amount is, from the top."""
         return round(BOTTOM - (amount - self.low) / (self.high - self.low) * (BOTTOM - TOP), 1)
 
     def dot(self, sold: Sold, largest: int) -> Dot:
+        """Its area goes with the units."""
         radius = round(DOT_MIN + DOT_SPREAD * math.sqrt(sold.units / largest), 1)
         return Dot(self.x(sold.at), self.y(sold.amount), radius, sold)
 
     def cross(self, breach: Breach) -> Cross:
+        """Where it was charged, and where it should have been."""
         ledger_y = None if breach.ledger is None else self.y(breach.ledger)
         return Cross(self.x(breach.at), self.y(breach.charged), ledger_y, breach)
 
@@ -245,6 +249,7 @@ class _Box(NamedTuple):
     bottom: float
 
     def meets(self, other: "_Box") -> bool:
+        """Whether two boxes lie on each other."""
         return (
             self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )
@@ -253,11 +258,17 @@ class _Box(NamedTuple):
 def _labels(
     crosses: Sequence[Cross], steps: Sequence[Step], scale: _Scale, words_of: Callable[[int], str]
 ) -> list[Label]:
-    """Words beside breaches and steps, as many as have room: what is left out, the tables have."""
+    """Words beside breaches and steps, as many as have room: what is left out, the tables have.
+
+    Breaches of the same two prices are one till's mistake, mostly: it is said once.
+    """
     taken = [_Box(cross.x - 7, cross.y - 7, cross.x + 7, cross.y + 7) for cross in crosses]
+    alike: dict[str, list[Cross]] = defaultdict(list)
+    for cross in crosses:
+        alike[_breach_words(cross.breach, words_of)].append(cross)
     labels = []
     for wishes in (
-        *(_beside(cross, words_of) for cross in crosses[:LABELLED_BREACHES_MAX]),
+        *([wish for cross in group for wish in _beside(cross, words)] for words, group in alike.items()),
         *(_on_step(step, scale, words_of) for step in steps),
     ):
         found = next(((label, box) for label in wishes if _is_free(box := _box_of(label), taken)), None)
@@ -267,9 +278,12 @@ def _labels(
     return labels
 
 
-def _beside(cross: Cross, words_of: Callable[[int], str]) -> list[Label]:
-    ledger = cross.breach.ledger
-    words = words_of(cross.breach.charged) + (", no price" if ledger is None else f", not {words_of(ledger)}")
+def _breach_words(breach: Breach, words_of: Callable[[int], str]) -> str:
+    ledger = ", no price" if breach.ledger is None else f", not {words_of(breach.ledger)}"
+    return words_of(breach.charged) + ledger
+
+
+def _beside(cross: Cross, words: str) -> list[Label]:
     return [
         Label(cross.x + 11, cross.y + 5, "start", words, True),
         Label(cross.x - 11, cross.y + 5, "end", words, True),
@@ -290,7 +304,7 @@ def _on_step(step: Step, scale: _Scale, words_of: Callable[[int], str]) -> list[
 def _box_of(label: Label) -> _Box:
     width = len(label.words) * CHARACTER_WIDTH
     left = label.x - {"start": 0, "middle": width / 2, "end": width}[label.anchor]
-    return _Box(left, label.y - LABEL_HEIGHT + 3, left + width, label.y + 3)
+    return _Box(left - LABEL_GAP, label.y - LABEL_HEIGHT + 3, left + width + LABEL_GAP, label.y + 3)
 
 
 def _is_free(box: _Box, taken: Sequence[_Box]) -> bool:

@@ -165,13 +165,12 @@ def present_history(product_id: int, zone: str, period: Period, *, now: datetime
         units=units,
         gathered_by=gathered_by,
         left_out=_left_out(rows, breaches, entries, currency),
-        breaches=[present_breach(row) for row in breaches],
+        breaches=[_present_breach(row) for row in breaches],
         breaches_total=breaches[0].total if breaches else 0,
     )
 
 
-def present_breach(row: Row[Any]) -> BreachRow:
-    """A breach, of whatever product."""
+def _present_breach(row: Row[Any]) -> BreachRow:
     return BreachRow(
         at=row.at,
         store_ref=row.store_ref,
@@ -210,9 +209,9 @@ def _draw(
     ]
     steps = plot.price_steps(ledger, since=shown.since, until=shown.until)
     crosses = [
-        plot.Breach(row.at, row.charged_amount, row.ledger_amount if row.ledger_currency == currency else None)
+        plot.Breach(row.at, row.charged_amount, row.ledger_amount)
         for row in breaches
-        if row.charged_currency == currency
+        if row.charged_currency == currency and row.ledger_currency in (None, currency)
     ]
     if not (steps or sold or crosses):
         return None
@@ -262,8 +261,8 @@ def _left_out(
     rows: Sequence[Row[Any]], breaches: Sequence[Row[Any]], entries: Sequence[Price], currency: str | None
 ) -> list[str]:
     """What the plot does not show, in sentences."""
-    others = {row.currency for row in rows} | {row.charged_currency for row in breaches}
-    others |= {entry.currency for entry in entries}
+    others = {row.currency for row in rows} | {entry.currency for entry in entries}
+    others |= {each for row in breaches for each in (row.charged_currency, row.ledger_currency) if each}
     said = []
     if currency and (others := others - {currency}):
         said.append(f"What was in another currency than {currency} is not drawn: {', '.join(sorted(others))}.")

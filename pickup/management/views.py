@@ -97,17 +97,17 @@ def show_parity() -> Answer:
     """Whether tills charge what the ledger says."""
     now, store_ref, sku = utcnow(), _typed("store"), _typed("sku")
     store, product_id, error = _filters(store_ref, sku)
-    total, by_store = parity.count_by_store(now=now)
+    breaches = None if error else parity.present_breaches(store, product_id, request.args.get("after"))
+    is_first = breaches is not None and breaches["is_first"]
     return render_template(
         "management/parity.html",
         store_ref=store_ref,
         sku=sku,
         error=error,
         store=store,
-        registers=parity.present_registers(store),
-        breaches=None if error else parity.present_breaches(store, product_id, request.args.get("after")),
-        total=total,
-        by_store=by_store,
+        breaches=breaches,
+        registers=parity.present_registers(store) if is_first else None,
+        counts=parity.count_by_store(now=now) if is_first else None,
         count_days=parity.COUNT_DAYS,
     )
 

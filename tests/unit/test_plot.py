@@ -165,10 +165,17 @@ def test_a_breach_says_what_was_charged_and_what_the_ledger_says():
     breaches = [Breach(day(3), 120, 100), Breach(day(7), 110, None)]
     plot = draw(figures((day(0), day(6), 100), breaches=breaches), words_of)
 
-    assert [label.words for label in plot.labels if label.is_breach] == ["$1.20, not $1.00", "$1.10, no price"]
+    assert {label.words for label in plot.labels if label.is_breach} == {"$1.20, not $1.00", "$1.10, no price"}
     first, second = plot.crosses
     assert first.y < second.y < first.ledger_y
     assert second.ledger_y is None
+
+
+def test_the_same_breach_is_said_once_and_marked_each_time():
+    breaches = [Breach(day(number), 120, 100) for number in (7, 5, 3)]
+    plot = draw(figures((day(0), day(10), 100), breaches=breaches), words_of)
+
+    assert (len(plot.crosses), [label.words for label in plot.labels if label.is_breach]) == (3, ["$1.20, not $1.00"])
 
 
 AMOUNTS, HOURS = st.integers(0, 10**7), st.integers(0, 239)

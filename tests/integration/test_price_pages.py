@@ -242,10 +242,13 @@ def test_many_sales_are_gathered_and_none_is_lost(world, store, milk, manager):
 
 
 def test_another_currency_is_named_and_not_drawn(world, store, milk, manager):
-    sell(store, milk, 300, currency="CAD")
+    sell(store, milk, 300, currency="CAD", ledger=359)
 
     html = page(manager, "/admin/prices/MILK")
 
+    (breach,) = rows_of(html, "breaches")
+    assert breach.endswith("CA$3.00 $3.59")
+    assert html.count('class="breach"') == 1, "that of the legend"
     assert "What was in another currency than USD is not drawn: CAD." in html
     assert html.count("<circle") == 1
 
