@@ -195,7 +195,7 @@ def test_a_history_has_the_ledger_the_sales_of_both_channels_and_the_breaches(wo
     assert [re.search(r"ahead|holds now", row)[0] for row in ledger] == ["ahead", "holds now"]
     assert rows_of(html, "charged")[:2] == ["$3.59 5 2", "$3.69 1 0"]
     (breach,) = rows_of(html, "breaches")
-    assert breach.endswith("Rogers 1 2 $3.69 $3.59")
+    assert breach.endswith("$3.69 $3.59 Rogers 1 2")
     assert (html.count("<circle"), html.count('class="breach"')) == (2 + 1, 1 + 1), "those drawn, and the legend's"
     assert "$3.69, not $3.59" in html
     assert "style=" not in html
@@ -247,7 +247,7 @@ def test_another_currency_is_named_and_not_drawn(world, store, milk, manager):
     html = page(manager, "/admin/prices/MILK")
 
     (breach,) = rows_of(html, "breaches")
-    assert breach.endswith("CA$3.00 $3.59")
+    assert "CA$3.00 $3.59" in breach
     assert html.count('class="breach"') == 1, "that of the legend"
     assert "What was in another currency than USD is not drawn: CAD." in html
     assert html.count("<circle") == 1

@@ -8,23 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pickup.management.axes import AMOUNT_TICKS_MAX, TIME_TICKS_MAX, amount_ticks, time_ticks
 from pickup.management.period import Period, read_period, usual_period
 from pickup.management.plot import (
-    AMOUNT_TICKS_MAX,
     BOTTOM,
     LEFT,
     RIGHT,
-    TIME_TICKS_MAX,
     TOP,
     Breach,
     Entry,
     Figures,
     Sold,
     Step,
-    amount_ticks,
     draw,
     price_steps,
-    time_ticks,
 )
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
