@@ -22,6 +22,7 @@ from pickup.home import views as home_views
 from pickup.inventory import commands as inventory_commands
 from pickup.inventory import views as inventory_views
 from pickup.inventory.gauges import stock_gauges
+from pickup.management import views as management_views
 from pickup.notifications import service as notifications
 from pickup.notifications import views as notification_views
 from pickup.orders import commands as order_commands
@@ -116,6 +117,7 @@ def _register_pages(app: Flask) -> None:
         staff_goods_views.blueprint,
         staff_returns_views.blueprint,
         staff_money_views.blueprint,
+        management_views.blueprint,
         customer_views.blueprint,
         bank_views.blueprint,
     ):

@@ -149,6 +149,15 @@ def asset(endpoint: str, filename: str) -> str:
     return url_for(endpoint, filename=filename, v=_fingerprint(f"{folder}/{filename}"))
 
 
+def own_address(text: str) -> str:
+    """A path of ours that somebody was on the way to; empty if it is none, or leads anywhere else.
+
+    Browsers read `\\` as `/`, leave out what cannot be printed, and take two slashes for another site.
+    """
+    leads_away = not text.startswith("/") or text.startswith("//") or "\\" in text or not text.isprintable()
+    return "" if leads_away else text
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     """Set up sessions, tokens, templates and error pages."""
     app.config.update(

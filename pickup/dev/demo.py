@@ -4,7 +4,8 @@ The places of its stores come from the ZIP table that the geocoder uses anyway; 
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import cycle
 
 from flask import current_app
 
@@ -15,11 +16,13 @@ from pickup.core.clock import utcnow
 from pickup.core.db import db
 from pickup.inventory.models import StockLevel, StockMovement
 from pickup.pricing.models import Price
+from pickup.pricing.queries import PriceInForce, prices_in_force
 from pickup.staff import service as staff
 from pickup.staff.models import Role
 from pickup.stores.geocoding import Geocoding
 from pickup.stores.models import Store, StoreKind
 from pickup.stores.opening_hours import timezone_at
+from pickup.tills.models import ParityBreach, TillSale, TillSaleLine
 
 WEEKDAYS = "Mo-Sa 08:00-21:00; Su 10:00-18:00"
 
@@ -78,6 +81,24 @@ FROM_WAREHOUSE = (
     ("8002", "Rain barrel, 50 gal", "Garden", "Greenhand", 11900, None),
 )
 
+# What a price was and will be, where it is not the same all the time: days from now, the zone, cents, why.
+CHANGES = {
+    "4004": (
+        (-45, "", 949, ""),
+        (-24, "", 799, "weekend offer"),
+        (-21, "", 949, "end of the offer"),
+        (-17, "oklahoma", 929, "the shop across the street"),
+        (-8, "", 899, "beans are cheaper"),
+        (4, "", 849, "holiday offer"),
+        (9, "", 899, "end of the offer"),
+    ),
+}
+# The stores whose price zone is not everywhere.
+ZONES = {"301": "oklahoma", "302": "oklahoma"}
+# What the till of one shop has sold: every so many hours so many units, and once at a price that had just ended.
+SOLD_SKU, SOLD_AT, SOLD_EVERY_HOURS, SOLD_UNITS = "4004", "101", 11, (1, 2, 1, 3, 1, 1, 6, 2)
+OVERCHARGED_HOURS, OVERCHARGED_CENTS = -8 * 24 + 5, 949
+
 ON_HAND = 24
 NAMES: dict[StoreKind, str] = {"store": "", "warehouse": "warehouse ", "partner": "kiosk "}
 STAFF: tuple[tuple[str, Role, str], ...] = (("Ana", "associate", "2468"), ("Morgan", "manager", "8642"))
@@ -94,6 +115,7 @@ def plant_demo() -> str:
     db.session.flush()
     for product, row in zip([*usual, *special], [*PRODUCTS, *FROM_WAREHOUSE], strict=True):
         _price(product, row[4])
+    _sell(next(store for store in shops if store.ref == SOLD_AT), next(each for each in usual if each.sku == SOLD_SKU))
     for store in shops:
         for product in usual:
             # Every store lacks something, so that a route has something to explain.
@@ -123,6 +145,7 @@ def _store(ref: str, zip_code: str, city: str, state: str, street: str, hours: s
         opening_hours=hours,
         timezone=timezone_at(place.lat, place.lon),
         hourly_capacity=HOURLY_CAPACITY.get(ref),
+        price_zone=ZONES.get(ref, ""),
         kind=kind,
     )
 
@@ -144,9 +167,51 @@ def _product(sku: str, name: str, department: str, brand: str, minimum_age: int 
 
 
 def _price(product: Product, cents: int) -> None:
-    # Since yesterday, so that everything that is looked at today has a price.
-    since = utcnow() - timedelta(days=1)
-    db.session.add(Price(product_id=product.id, amount=cents, currency="USD", valid_from=since, recorded_by="demo"))
+    # Since yesterday at least, so that everything that is looked at today has a price.
+    for days, zone, amount, reason in CHANGES.get(product.sku, ((-1, "", cents, ""),)):
+        stated = {"zone": zone, "amount": amount, "currency": "USD", "reason": reason, "recorded_by": "demo"}
+        db.session.add(Price(product_id=product.id, valid_from=utcnow() + timedelta(days=days), **stated))
+    db.session.flush()  # the versions in the order of the changes
+
+
+def _sell(store: Store, product: Product) -> None:
+    """What a till told in the past weeks, before the shelves were counted. Its register is not there yet: it would be
+    missed when it says nothing more, and the shop would close for orders."""
+    now = utcnow()
+    hours = range(-30 * 24, -1, SOLD_EVERY_HOURS)
+    for hour, units in zip(hours, cycle(SOLD_UNITS), strict=False):
+        _sale(store, product, now + timedelta(hours=hour), units)
+    at = now + timedelta(hours=OVERCHARGED_HOURS)
+    sale, held = _sale(store, product, at, 1, charged=OVERCHARGED_CENTS)
+    db.session.add(
+        ParityBreach(
+            kind="price",
+            sale_id=sale.id,
+            store_id=store.id,
+            register=sale.register,
+            product_id=product.id,
+            charged_amount=OVERCHARGED_CENTS,
+            charged_currency=held.currency,
+            ledger_amount=held.amount,
+            ledger_currency=held.currency,
+            ledger_version=held.version,
+            at=at,
+        )
+    )
+
+
+def _sale(
+    store: Store, product: Product, at: datetime, units: int, *, charged: int | None = None
+) -> tuple[TillSale, PriceInForce]:
+    """A sale of one product, at the price that held or at another; returns that price, too."""
+    held = prices_in_force([product.id], store.price_zone, at=at)[product.id]
+    sale = TillSale(store_id=store.id, ref=f"demo-{at:%m%d%H%M}", register="1", at=at)
+    db.session.add(sale)
+    db.session.flush()
+    amount = held.amount if charged is None else charged
+    line = {"sale_id": sale.id, "position": 0, "product_id": product.id, "quantity": units}
+    db.session.add(TillSaleLine(**line, unit_amount=amount, currency=held.currency))
+    return sale, held
 
 
 def _stock(store: Store, product: Product, on_hand: int) -> None:
@@ -161,6 +226,7 @@ def _note(key: str) -> str:
     sent = ", ".join(row[0] for row in FROM_WAREHOUSE)
     return (
         f"Demo: the tablet of store 101, as of every store: {people}\n"
+        f"Demo: the price of {SOLD_SKU} went up and down, a manager sees how at /admin/prices/{SOLD_SKU}\n"
         f"Demo: warehouse {WAREHOUSE[0]} alone has {sent}, and sends them; kiosk {KIOSK[0]} is sent all it hands over\n"
         f"Demo: an API key for the shop: {key}\n"
     )

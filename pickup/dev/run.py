@@ -134,7 +134,7 @@ class Announcement:
     def text(self) -> str:
         """The addresses, and how to sign in to the demo."""
         url = f"http://127.0.0.1:{self._settings.port}"
-        places = [("The store's tablet", "/staff"), ("The API", "/docs")]
+        places = [("The store's tablet", "/staff"), ("Management", "/admin"), ("The API", "/docs")]
         if self._settings.smtp_url is None:
             places.append(("Mail it has sent", "/dev/mail"))
         lines = ["", *(f"  {what:<20}{url}{path}" for what, path in places), ""]

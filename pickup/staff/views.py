@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
-from pickup.core.pages import Pages
+from pickup.core.pages import Pages, own_address
 from pickup.inventory import transfers
 from pickup.orders import money_problems
 from pickup.orders import queries as orders
@@ -48,7 +48,7 @@ def require_sign_in() -> Answer | None:
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> Answer:
-    """Ask who it is, or let them in."""
+    """Ask who it is, or let them in, to the page of ours that sent them (`next`) or to the board."""
     if request.method == "GET":
         return render_template("staff/sign_in.html", store=request.cookies.get(STORE_COOKIE, ""))
     now, store, pin = utcnow(), request.form.get("store", "").strip(), request.form.get("pin", "").strip()
@@ -59,7 +59,7 @@ def sign_in() -> Answer:
     if found is None:
         return _sign_in_again(store, "Store and PIN do not belong together.", 403)
     sessions.sign_in(found, now=now)
-    response = redirect(board_url(), 303)
+    response = redirect(own_address(request.args.get("next", "")) or board_url(), 303)
     response.set_cookie(
         STORE_COOKIE, store, max_age=STORE_COOKIE_SECONDS, path=url_for("staff.sign_in"), httponly=True, samesite="Lax"
     )

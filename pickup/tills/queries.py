@@ -108,7 +108,7 @@ class BreachFilter(NamedTuple):
 
 
 def breaches_before(position: tuple[datetime, int] | None, wanted: BreachFilter, limit: int) -> Sequence[Any]:
-    """Breaches with store, SKU and the till's id of the sale, newest first, from before one."""
+    """Breaches with store, product and the till's id of the sale, newest first, from before one."""
     conditions = wanted.conditions()
     if position is not None:
         conditions.append(tuple_(ParityBreach.at, ParityBreach.id) < position)
@@ -116,7 +116,9 @@ def breaches_before(position: tuple[datetime, int] | None, wanted: BreachFilter,
         select(
             *ParityBreach.__table__.columns,
             Store.ref.label("store_ref"),
+            Store.name.label("store_name"),
             Product.sku.label("sku"),
+            Product.name.label("product_name"),
             TillSale.ref.label("sale_ref"),
         )
         .join(Store, Store.id == ParityBreach.store_id)
@@ -206,8 +208,3 @@ def _behind(now: datetime) -> Select[str, int, int, datetime | None]:
         func.min(ledger.c.in_force_since).over(**met_so_far).label("late_since"),
     ).subquery("walk")
     return select(walk.c.price_zone, walk.c.version, walk.c.behind_by, walk.c.late_since).where(walk.c.is_change == 0)
-
-
-def alarmed_registers() -> Sequence[TillRegister]:
-    """The registers that were late when somebody last looked."""
-    return db.session.scalars(select(TillRegister).where(TillRegister.late_since.is_not(None))).all()

@@ -5,7 +5,8 @@ and ends the same: a sale counts once, an acknowledgement never goes back, and a
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
@@ -13,15 +14,16 @@ from sqlalchemy.dialects.postgresql import insert
 from pickup.core.db import db
 from pickup.core.errors import FieldError, InvalidFields
 from pickup.core.logging import log
-from pickup.core.pagination import decode_cursor, encode_cursor
+from pickup.core.pagination import decode_cursor, encode_cursor, page
 from pickup.pricing.queries import PriceNews, newest_version, price_changes_after, product_ids
 from pickup.stores.directory import StoreEntry, known_store
 from pickup.stores.service import set_feed_states
 from pickup.tills.models import TillRegister
-from pickup.tills.queries import BreachFilter
+from pickup.tills.queries import BreachFilter, breaches_before
 
 # How far the clock of a till may be fast.
 CLOCK_AHEAD_MAX = timedelta(minutes=5)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[PriceNews], str]:
@@ -72,6 +74,21 @@ def breach_filter(
         raise InvalidFields.at("/sku", f"{sku[:60]!r} is not a product we sell")
     store = None if store_ref is None else known_store(store_ref)
     return BreachFilter(store.id if store else None, register, product_id, since, until)
+
+
+def breach_page(wanted: BreachFilter, after: str | None, limit: int) -> dict[str, Any]:
+    """A page of breaches, the newest first.
+
+    Raises:
+        InvalidFields: `after` is not a cursor of this list.
+    """
+    position = decode_cursor(after, int, int)
+    try:
+        before = position and (EPOCH + timedelta(microseconds=position[0]), position[1])
+    except OverflowError:
+        raise InvalidFields.at("/after", "is not a cursor of this list") from None
+    breaches = breaches_before(before, wanted, limit + 1)
+    return page(breaches, limit, lambda breach: ((breach.at - EPOCH) // timedelta(microseconds=1), breach.id))
 
 
 def refuse_future(field: str, instants: Iterable[datetime], now: datetime) -> None:

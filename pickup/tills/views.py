@@ -1,6 +1,5 @@
 """HTTP of the tills."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response
@@ -10,8 +9,6 @@ from pickup.core.api import Blueprint, as_it_is, requires
 from pickup.core.auth import key_still_works
 from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import in_transaction
-from pickup.core.errors import InvalidFields
-from pickup.core.pagination import decode_cursor, page
 from pickup.core.streaming import News
 from pickup.core.types import Money
 from pickup.pricing.queries import PriceNews
@@ -142,29 +139,20 @@ def show_parity(query: dict[str, Any]) -> Response:
     The breaches, newest first, and how far each register has followed the prices. A register that is far behind, or
     whose clock is wrong, is the next to charge another price.
     """
-    now, limit = utcnow(), query["limit"]
     wanted = service.breach_filter(**{name: query.get(name) for name in BREACH_FILTERS})
-    position = decode_cursor(query["after"], str, int)
-    breaches = queries.breaches_before(position and _moment(*position), wanted, limit + 1)
-    shown = page(breaches, limit, lambda breach: (breach.at.isoformat(), breach.id))
+    shown = service.breach_page(wanted, query["after"], query["limit"])
+    registers = queries.registers(now=utcnow(), store_id=wanted.store_id)
     return as_it_is(
         {
             "breaches": [_present_breach(breach) for breach in shown["data"]],
             "total": queries.count_breaches(wanted),
             "next": shown["next"],
-            "registers": [_present_register(each) for each in queries.registers(now=now, store_id=wanted.store_id)],
+            "registers": [_present_register(each) for each in registers],
         }
     )
 
 
 BREACH_FILTERS = ("store_ref", "register", "sku", "since", "until")
-
-
-def _moment(at: str, breach_id: int) -> tuple[datetime, int]:
-    try:
-        return datetime.fromisoformat(at).astimezone(UTC), breach_id
-    except (ValueError, OverflowError):
-        raise InvalidFields.at("/after", "is not a cursor of this list") from None
 
 
 def _price_page(store_ref: str, after: str | None, limit: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pickup.inventory.reconciliation import differences
 from pickup.inventory.transfers import transfers_of
 from pickup.staff.models import StaffMember
 from pickup.stores.directory import fresh_directory
+from tests.integration.test_staff import Tablet
 
 
 def test_the_kiosk_is_sent_what_the_warehouse_alone_has(world, shop):
@@ -27,3 +28,16 @@ def test_the_kiosk_is_sent_what_the_warehouse_alone_has(world, shop):
     assert demo.WAREHOUSE[0] in note
     assert demo.KIOSK[0] in note
     assert differences() == []
+
+
+def test_a_manager_sees_how_a_price_went(world, app):
+    with unit_of_work():
+        demo.plant_demo()
+    tablet = Tablet(app)
+    tablet.sign_in("101", "8642")
+
+    html = tablet.get(f"/admin/prices/{demo.SOLD_SKU}").text
+
+    assert "$9.49, not $8.99" in html
+    assert "<strong>$8.99</strong>" in html
+    assert "<strong>$9.29</strong>" in tablet.get(f"/admin/prices/{demo.SOLD_SKU}?zone=oklahoma").text

@@ -1,0 +1,1 @@
+"""The pages for management: what prices did, whether tills follow them."""
