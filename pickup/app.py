@@ -37,6 +37,7 @@ from pickup.pricing import views as pricing_views
 from pickup.reference import views as reference_views
 from pickup.staff import commands as staff_commands
 from pickup.staff import goods_views as staff_goods_views
+from pickup.staff import live_views as staff_live_views
 from pickup.staff import money_views as staff_money_views
 from pickup.staff import returns_views as staff_returns_views
 from pickup.staff import views as staff_views
@@ -115,6 +116,7 @@ def _register_pages(app: Flask) -> None:
         reference_views.blueprint,
         staff_views.blueprint,
         staff_goods_views.blueprint,
+        staff_live_views.blueprint,
         staff_returns_views.blueprint,
         staff_money_views.blueprint,
         management_views.blueprint,

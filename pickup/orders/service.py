@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from pickup.core import signals
 from pickup.core.types import Actor
 from pickup.orders import pickup_code, queries, shelf_price
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, PickupCodeLocked
 from pickup.orders.lifecycle import FINAL, TRANSITIONS, Reason
 from pickup.orders.models import Order
 from pickup.orders.promising import hold_until_at
-from pickup.orders.transitions import advance
+from pickup.orders.transitions import advance, board_topic
 from pickup.stores.directory import fresh_directory
 
 
@@ -41,6 +42,7 @@ def arrive(order: Order, note: str | None, *, now: datetime) -> None:
     _require_open(order)
     order.arrived_at = order.arrived_at or now
     order.arrival_note = note or order.arrival_note
+    signals.after_commit(signals.NEWS, [board_topic(order.store_id)])
 
 
 def start_picking(order: Order, *, actor: Actor, now: datetime) -> None:

@@ -8,13 +8,22 @@ from typing import Any, Protocol
 from sqlalchemy import ARRAY, BindParameter, Boolean, DateTime, Text, Uuid, bindparam, text
 from sqlalchemy.orm.attributes import set_committed_value
 
-from pickup.core import outbox
+from pickup.core import outbox, signals
 from pickup.core.db import db, run
 from pickup.core.types import Actor
 from pickup.inventory import service as inventory
 from pickup.orders import capacity
 from pickup.orders.errors import ActionNotAllowed
-from pickup.orders.lifecycle import HOLDING_GOODS, NOT_BEGUN, TRANSITIONS, Reason, StockEffect, Transition, actions_from
+from pickup.orders.lifecycle import (
+    HOLDING_GOODS,
+    NOT_BEGUN,
+    OPEN_AT_STORE,
+    TRANSITIONS,
+    Reason,
+    StockEffect,
+    Transition,
+    actions_from,
+)
 from pickup.orders.models import Order
 
 
@@ -117,6 +126,7 @@ def advance(
     row = TRANSITIONS[action]
     for order in orders:
         _guard(order, row, actor)
+    _tell_boards(orders, row)
     db.session.flush()  # what else was changed of these orders, before the statement that reads them
     if row.stock in STOCK_EFFECTS:
         STOCK_EFFECTS[row.stock](orders, now)
@@ -136,6 +146,17 @@ def advance(
     else:
         run(_MOVE, values)
     _keep_up(orders, row, reason, now)
+
+
+def board_topic(store_id: int) -> str:
+    """The subject of `signals.NEWS` for what a store has to do."""
+    return f"board:{store_id}"
+
+
+def _tell_boards(orders: Sequence[Advancing], row: Transition) -> None:
+    """Wake the tablets of the stores that have the orders on their boards, or get them there."""
+    told = {order.store_id for order in orders if order.status in OPEN_AT_STORE or row.target in OPEN_AT_STORE}
+    signals.after_commit(signals.NEWS, map(board_topic, told))
 
 
 def _keep_up(orders: Sequence[Advancing], row: Transition, reason: Reason | None, now: datetime) -> None:

@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Integer, bindparam, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from pickup.core.db import db
+from pickup.core.db import db, run
 from pickup.orders.models import Order
 from pickup.staff.lockout import FAILURES_MAX
 from pickup.staff.models import SignInFailure, StaffMember, UnknownCode
@@ -24,6 +24,24 @@ def members_at(store_id: int) -> Sequence[StaffMember]:
     return db.session.scalars(
         select(StaffMember).where(StaffMember.store_id == store_id).order_by(StaffMember.name)
     ).all()
+
+
+# Every change of a row gives it another `xmin`, whatever of it has changed.
+_BOARD_STATE = text("""
+    SELECT md5(concat_ws('|',
+        (SELECT string_agg(concat(id, xmin), ',' ORDER BY id) FROM orders
+         WHERE store_id = :store_id AND status IN ('reserved', 'picking', 'ready')),
+        (SELECT string_agg(concat(id, xmin), ',' ORDER BY id) FROM transfers
+         WHERE source_id = :store_id AND status = 'requested'),
+        (SELECT string_agg(concat(id, xmin), ',' ORDER BY id) FROM transfers
+         WHERE destination_id = :store_id AND status IN ('requested', 'sent'))
+    ))
+""").bindparams(bindparam("store_id", type_=Integer()))
+
+
+def board_state(store_id: int) -> str:
+    """A word that is another one after each change of what a store has to do."""
+    return str(run(_BOARD_STATE, {"store_id": store_id}).scalar_one())
 
 
 def lock_staff_of(store_id: int) -> None:
