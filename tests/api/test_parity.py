@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from sqlalchemy import text
 
 from pickup.catalog.models import Product
 from pickup.core.clock import rfc3339, utcnow
-from pickup.core.db import db, unit_of_work
+from pickup.core.db import db, in_transaction, unit_of_work
 from pickup.core.models import Event
+from pickup.core.types import Money
 from pickup.pricing.models import Price
 from pickup.stores.models import Store
 from pickup.tills.lateness import watch_registers
 from pickup.tills.models import TillRegister
+from pickup.tills.selling import Line, Sale, record_sales
 from tests.api_client import ApiClient
 from tests.world import World
 
@@ -209,6 +212,17 @@ class TestCheck:
         assert sell(pos, 299, now) == 0
         assert sell(pos, 1, now) == 1
         assert sell(pos, 299, now - 3 * MINUTE, sent_at=rfc3339(utcnow() - 2 * MINUTE)) == 0
+
+        assert check(world) == (0, ["0 differences"])
+
+    def test_a_clock_counts_in_the_milliseconds_that_are_kept(self, world: World, store: Store, now: datetime):
+        """A price held half a millisecond: live and afterwards it is one and the same question which one that was."""
+        world.price(db.session.query(Product).one(), 199, valid_from=now - MINUTE)
+        world.price(db.session.query(Product).one(), 99, valid_from=now - MINUTE + timedelta(microseconds=500))
+        for number, micros in enumerate((-1499, -999, -500, -1, 0, 1, 499, 500, 501, 999, 1000)):
+            sale = Sale(str(number), now - MINUTE, [Line("A", 1, Money(99, "USD"))])
+            sent_at = now + timedelta(microseconds=micros)
+            in_transaction(partial(record_sales, "1", "r1", [sale], now=now, sent_at=sent_at))
 
         assert check(world) == (0, ["0 differences"])
 
