@@ -1,5 +1,7 @@
 """Who charged what: breaches by page and filter, clocks that are wrong, registers that are late, the books of all."""
 
+import itertools
+import random
 import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +17,7 @@ from pickup.core.db import db, in_transaction, unit_of_work
 from pickup.core.models import Event
 from pickup.core.types import Money
 from pickup.pricing.models import Price
+from pickup.pricing.queries import price_changes_after
 from pickup.stores.models import Store
 from pickup.tills.lateness import watch_registers
 from pickup.tills.models import TillRegister
@@ -203,6 +206,46 @@ class TestLateRegisters:
         settings = world.app.extensions["settings"]
         monkeypatch.setitem(world.app.extensions, "settings", replace(settings, till_late_minutes=0))
         assert watch_registers(now + 61 * MINUTE) == 0
+
+    def test_an_alarm_ends_when_the_register_is_gone(self, pos: ApiClient, store: Store, now: datetime):
+        acknowledge(pos, 1)
+        assert watch_registers(now + 61 * MINUTE) == 1
+
+        assert watch_registers(now + timedelta(days=31)) == 1
+        assert self.late() is None
+        assert watch_registers(now + timedelta(days=31)) == 0
+
+    def test_each_is_behind_by_what_the_feed_has_for_it(
+        self, world: World, pos: ApiClient, store: Store, now: datetime
+    ):
+        world.store("2", price_zone="z")
+        chance, product = random.Random(3), db.session.query(Product).one()
+        for _ in range(30):
+            begins = now + chance.randrange(-9, 9) * MINUTE
+            world.price(product, 1, zone=chance.choice(["", "z", "y"]), valid_from=begins)
+        for ref, version in itertools.product("12", range(33)):
+            acknowledge(pos, version, store_ref=ref, register=f"at {version}")
+
+        for register in parity(pos)["registers"]:
+            zone = {"1": "", "2": "z"}[register["store_ref"]]
+            ahead = {change.version for change in price_changes_after(register["version"], zone, 99)[1]}
+            assert register["behind_by"] == len(ahead)
+            since = [
+                max(price.valid_from, price.recorded_at)
+                for price in db.session.query(Price)
+                if price.version in ahead and price.valid_from <= now
+            ]
+            assert register["late_since"] == (rfc3339(min(since)) if since else None)
+
+    def test_of_one_store_it_is_the_same_as_of_all(self, world: World, pos: ApiClient, store: Store):
+        world.store("2", price_zone="z")
+        acknowledge(pos, 1)
+        acknowledge(pos, 0, store_ref="2")
+
+        registers = parity(pos)["registers"]
+
+        assert [register["behind_by"] for register in registers] == [1, 2]
+        assert [parity(pos, store_ref=ref)["registers"] for ref in "12"] == [[each] for each in registers]
 
 
 class TestCheck:
