@@ -15,7 +15,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     column,
-    exists,
     func,
     or_,
     select,
@@ -153,21 +152,6 @@ def price_changes_after(version: int, zone: str, limit: int) -> tuple[int, list[
     return rows[0][0], [PriceNews(*row[1:]) for row in rows if row[1] is not None]
 
 
-def concerns(zone: Any) -> ColumnElement[bool]:
-    """Whether a price can ever be what the shelf shows in a zone (a value, or a column).
-
-    Prices have a beginning and no end. So once a zone has a price of its own, one that begins later everywhere is none
-    of its business, and a till that charges the latest it was told of must not hear of it.
-    """
-    own = aliased(Price, name="own")
-    overruled = (
-        exists()
-        .where(own.product_id == Price.product_id, own.zone == zone, own.valid_from <= Price.valid_from)
-        .correlate_except(own)
-    )
-    return or_(Price.zone == zone, and_(Price.zone == EVERYWHERE, ~overruled))
-
-
 _NEWEST_VERSION = select(func.coalesce(func.max(Price.version), 0))
 
 
@@ -176,10 +160,13 @@ def newest_version() -> int:
     return db.session.execute(_NEWEST_VERSION).scalar_one()
 
 
-# What concerns a zone, by the rule of `concerns`. A change of the zone's own is told for its own instant, and for those
-# of prices that hold everywhere, were told before it, and would begin in spite of it: one is announced for Monday, then
-# the zone gets a price of its own from Friday on. A till that goes by instants alone would change to the first one on
-# Monday; told the second one for Monday, too, under its greater version, it stays.
+# What concerns a zone: its own prices, and of those that hold everywhere the ones that can ever be on its shelf. Prices
+# have a beginning and no end: once a zone has a price of its own, one that begins later everywhere is none of its
+# business, and a till that charges the latest it was told of must not hear of it.
+# A change of the zone's own is told for its own instant, and for those of prices that hold everywhere, were told before
+# it, and would begin in spite of it: one is announced for Monday, then the zone gets a price of its own from Friday on.
+# A till that goes by instants alone would change to the first one on Monday; told the second one for Monday, too, under
+# its greater version, it stays.
 _NEWS = text("""
     WITH newest AS (
         SELECT coalesce(max(version), 0) AS version FROM prices

@@ -45,7 +45,7 @@ def _watch(now: datetime) -> int:
     allowed = timedelta(minutes=settings.till_late_minutes)
     changed = [
         (register, late_since)
-        for register in queries.registers(now=now)
+        for register in queries.registers(now=now, gone_since=now - GONE_AFTER)
         if (late_since := _late_since(register, allowed, now)) != register.alarmed_since
     ]
     if changed:

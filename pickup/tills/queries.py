@@ -13,22 +13,17 @@ from sqlalchemy import (
     DateTime,
     Integer,
     Row,
-    Select,
     any_,
     bindparam,
-    case,
     cast,
     func,
-    literal,
-    null,
     select,
+    text,
     tuple_,
 )
 
 from pickup.catalog.models import Product
-from pickup.core.db import db
-from pickup.pricing.models import Price
-from pickup.pricing.queries import concerns
+from pickup.core.db import db, run
 from pickup.stores.models import SpecialDay, Store
 from pickup.tills.models import ParityBreach, TillCount, TillRegister, TillSale
 
@@ -135,76 +130,53 @@ def count_breaches(wanted: BreachFilter) -> int:
     return db.session.scalar(select(func.count()).select_from(ParityBreach).where(*wanted.conditions())) or 0
 
 
-def registers(*, now: datetime, store_id: int | None = None, seen_since: datetime | None = None) -> Sequence[Row[Any]]:
+# How far each register is behind. What everybody has acknowledged is left out; the other changes are counted once for
+# each zone that they concern (by the rule of `pricing.queries._NEWS`), between the versions at which its registers
+# stand, and added up from the end. To count them for each register anew takes minutes once many are far behind.
+_REGISTERS = text("""
+    WITH meant AS (
+        SELECT register.*, stores.ref AS store_ref, price_zone AS zone
+        FROM till_registers AS register JOIN stores ON stores.id = store_id
+        WHERE (store_id = :store_id OR :store_id IS NULL)
+          AND (:gone_since IS NULL OR last_seen >= :gone_since OR late_since IS NOT NULL)
+    ), zones AS (
+        SELECT zone, min(version) AS version, array_agg(version ORDER BY version) AS versions
+        FROM (SELECT DISTINCT zone, version FROM meant) AS standing GROUP BY zone
+    ), own AS (
+        SELECT product_id, zone, min(valid_from) AS since FROM prices
+        WHERE zone <> '' AND zone IN (SELECT zone FROM zones) GROUP BY product_id, zone
+    ), steps AS (
+        SELECT zones.zone, width_bucket(price.version - 1, versions) AS position, count(*) AS changes,
+               min(CASE WHEN valid_from <= :now THEN greatest(valid_from, recorded_at) END) AS in_force_since
+        FROM zones JOIN prices AS price ON price.version > zones.version AND price.zone IN ('', zones.zone)
+        LEFT JOIN own ON own.product_id = price.product_id AND own.zone = zones.zone
+        WHERE price.zone = zones.zone OR own.since IS NULL OR own.since > valid_from
+        GROUP BY zones.zone, position
+    ), behind AS (
+        SELECT zone, standing.version, coalesce(sum(changes) OVER later, 0)::bigint AS behind_by,
+               min(in_force_since) OVER later AS late_since
+        FROM zones CROSS JOIN LATERAL unnest(versions) WITH ORDINALITY AS standing (version, position)
+        LEFT JOIN steps USING (zone, position)
+        WINDOW later AS (PARTITION BY zone ORDER BY position DESC)
+    )
+    SELECT store_id, store_ref, register, version, behind_by, behind.late_since, meant.late_since AS alarmed_since,
+           clock_ahead_ms, last_seen
+    FROM meant JOIN behind USING (zone, version)
+    ORDER BY store_ref, register
+""").bindparams(
+    bindparam("store_id", type_=Integer()),
+    bindparam("gone_since", type_=DateTime(timezone=True)),
+    bindparam("now", type_=DateTime(timezone=True)),
+)
+
+
+def registers(*, now: datetime, store_id: int | None = None, gone_since: datetime | None = None) -> Sequence[Row[Any]]:
     """Every register with its store, its version, how many price changes of its zone it is behind by, and since when a
     price is in force that it has not acknowledged.
 
     Args:
         store_id: only those of one store.
-        seen_since: only those that were heard of since then.
+        gone_since: without those that nobody has heard of since then, unless there is an alarm for them. (Who has not
+            followed for years makes it a long way back through the ledger.)
     """
-    behind = _behind(now).subquery("behind")
-    wanted = (
-        select(
-            TillRegister.store_id,
-            Store.ref.label("store_ref"),
-            TillRegister.register,
-            TillRegister.version,
-            behind.c.behind_by,
-            behind.c.late_since,
-            TillRegister.late_since.label("alarmed_since"),
-            TillRegister.clock_ahead_ms,
-            TillRegister.last_seen,
-        )
-        .join(Store, Store.id == TillRegister.store_id)
-        .join(behind, (behind.c.price_zone == Store.price_zone) & (behind.c.version == TillRegister.version))
-        .order_by(Store.ref, TillRegister.register)
-    )
-    if store_id is not None:
-        wanted = wanted.where(TillRegister.store_id == store_id)
-    if seen_since is not None:
-        wanted = wanted.where(TillRegister.last_seen >= seen_since)
-    return db.session.execute(wanted).all()
-
-
-def _behind(now: datetime) -> Select[str, int, int, datetime | None]:
-    """For each price zone and each version that a register in it stands at, the number of later changes, and since
-    when the first of them has been in force.
-
-    All of them in one walk through the ledger, from its end: a register at a version has as many changes before it as
-    the walk has met so far. (To count them for each version anew takes minutes once many registers are far behind.)
-    """
-    standing = (
-        select(
-            Store.price_zone,
-            TillRegister.version,
-            literal(0).label("is_change"),
-            cast(null(), DateTime(timezone=True)).label("in_force_since"),
-        )
-        .join(Store, Store.id == TillRegister.store_id)
-        .distinct()
-        .cte("standing")
-    )
-    zones = (
-        select(standing.c.price_zone, func.min(standing.c.version).label("version"))
-        .group_by(standing.c.price_zone)
-        .subquery("zones")
-    )
-    in_force_since = case((Price.valid_from <= now, func.greatest(Price.valid_from, Price.recorded_at)))
-    changes = (
-        select(zones.c.price_zone, Price.version, literal(1), in_force_since)
-        .select_from(zones)
-        .join(Price, (Price.version > zones.c.version) & concerns(zones.c.price_zone))
-    )
-    ledger = select(standing).union_all(changes).subquery("ledger")
-    met_so_far: dict[str, Any] = {
-        "partition_by": ledger.c.price_zone,
-        "order_by": [ledger.c.version.desc(), ledger.c.is_change],
-        "rows": (None, 0),
-    }
-    walk = select(
-        ledger,
-        func.sum(ledger.c.is_change).over(**met_so_far).label("behind_by"),
-        func.min(ledger.c.in_force_since).over(**met_so_far).label("late_since"),
-    ).subquery("walk")
-    return select(walk.c.price_zone, walk.c.version, walk.c.behind_by, walk.c.late_since).where(walk.c.is_change == 0)
+    return run(_REGISTERS, {"now": now, "store_id": store_id, "gone_since": gone_since}).all()

@@ -16,7 +16,7 @@ from pickup.stores.directory import StoreEntry, known_store
 from pickup.tills import parity, queries
 from pickup.tills.models import TillSale, TillSaleLine
 from pickup.tills.parity import Sold
-from pickup.tills.service import milliseconds, refuse_future, see, unknown_product
+from pickup.tills.service import clock_ahead_of, milliseconds, refuse_future, see, unknown_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def record_sales(
     refuse_future("sales", [sale.at for sale in sales], now)
     products = product_ids({line.sku for sale in sales for line in sale.lines})
     first = {sale.id: sale for sale in reversed(sales)}
-    clock_ahead = None if sent_at is None else sent_at - now
+    clock_ahead = clock_ahead_of(sent_at, now)
     sale_ids = _claim(store, register, first.values(), clock_ahead)
     sold = [
         Sold(sale_id, position, products[line.sku], line.quantity, line.unit_price, first[ref].at)

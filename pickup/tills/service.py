@@ -24,6 +24,7 @@ from pickup.tills.queries import BreachFilter, breaches_before
 # How far the clock of a till may be fast.
 CLOCK_AHEAD_MAX = timedelta(minutes=5)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[PriceNews], str]:
@@ -58,7 +59,7 @@ def acknowledge(store_ref: str, register: str, version: int, *, now: datetime, s
     store = known_store(store_ref)
     if version > newest_version():
         raise InvalidFields.at("/version", "is ahead of the price ledger")
-    see(store, register, version, now=now, clock_ahead=None if sent_at is None else sent_at - now)
+    see(store, register, version, now=now, clock_ahead=clock_ahead_of(sent_at, now))
 
 
 def breach_filter(
@@ -114,9 +115,17 @@ def unknown_product(pointer: str, sku: str) -> FieldError:
     return FieldError(pointer, f"{sku[:60]!r} is not a product we sell")
 
 
+def clock_ahead_of(sent_at: datetime | None, now: datetime) -> timedelta | None:
+    """By how much a till's clock is fast (less than nothing: slow); None where it has not said its time.
+
+    In whole milliseconds, as it is kept: so what is reckoned once more from what was kept comes out the same.
+    """
+    return None if sent_at is None else (sent_at - now) // _MILLISECOND * _MILLISECOND
+
+
 def milliseconds(span: timedelta | None) -> int | None:
     """A span of time in whole milliseconds."""
-    return None if span is None else span // timedelta(milliseconds=1)
+    return None if span is None else span // _MILLISECOND
 
 
 def see(store: StoreEntry, register: str, version: int, *, now: datetime, clock_ahead: timedelta | None = None) -> None:

@@ -1,8 +1,11 @@
 """Who charged what: breaches by page and filter, clocks that are wrong, registers that are late, the books of all."""
 
+import itertools
+import random
 import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,12 +13,15 @@ from sqlalchemy import text
 
 from pickup.catalog.models import Product
 from pickup.core.clock import rfc3339, utcnow
-from pickup.core.db import db, unit_of_work
+from pickup.core.db import db, in_transaction, unit_of_work
 from pickup.core.models import Event
+from pickup.core.types import Money
 from pickup.pricing.models import Price
+from pickup.pricing.queries import price_changes_after
 from pickup.stores.models import Store
 from pickup.tills.lateness import watch_registers
 from pickup.tills.models import TillRegister
+from pickup.tills.selling import Line, Sale, record_sales
 from tests.api_client import ApiClient
 from tests.world import World
 
@@ -201,6 +207,46 @@ class TestLateRegisters:
         monkeypatch.setitem(world.app.extensions, "settings", replace(settings, till_late_minutes=0))
         assert watch_registers(now + 61 * MINUTE) == 0
 
+    def test_an_alarm_ends_when_the_register_is_gone(self, pos: ApiClient, store: Store, now: datetime):
+        acknowledge(pos, 1)
+        assert watch_registers(now + 61 * MINUTE) == 1
+
+        assert watch_registers(now + timedelta(days=31)) == 1
+        assert self.late() is None
+        assert watch_registers(now + timedelta(days=31)) == 0
+
+    def test_each_is_behind_by_what_the_feed_has_for_it(
+        self, world: World, pos: ApiClient, store: Store, now: datetime
+    ):
+        world.store("2", price_zone="z")
+        chance, product = random.Random(3), db.session.query(Product).one()
+        for _ in range(30):
+            begins = now + chance.randrange(-9, 9) * MINUTE
+            world.price(product, 1, zone=chance.choice(["", "z", "y"]), valid_from=begins)
+        for ref, version in itertools.product("12", range(33)):
+            acknowledge(pos, version, store_ref=ref, register=f"at {version}")
+
+        for register in parity(pos)["registers"]:
+            zone = {"1": "", "2": "z"}[register["store_ref"]]
+            ahead = {change.version for change in price_changes_after(register["version"], zone, 99)[1]}
+            assert register["behind_by"] == len(ahead)
+            since = [
+                max(price.valid_from, price.recorded_at)
+                for price in db.session.query(Price)
+                if price.version in ahead and price.valid_from <= now
+            ]
+            assert register["late_since"] == (rfc3339(min(since)) if since else None)
+
+    def test_of_one_store_it_is_the_same_as_of_all(self, world: World, pos: ApiClient, store: Store):
+        world.store("2", price_zone="z")
+        acknowledge(pos, 1)
+        acknowledge(pos, 0, store_ref="2")
+
+        registers = parity(pos)["registers"]
+
+        assert [register["behind_by"] for register in registers] == [1, 2]
+        assert [parity(pos, store_ref=ref)["registers"] for ref in "12"] == [[each] for each in registers]
+
 
 class TestCheck:
     def test_what_agrees(self, world: World, pos: ApiClient, shop: ApiClient, store: Store, now: datetime):
@@ -209,6 +255,17 @@ class TestCheck:
         assert sell(pos, 299, now) == 0
         assert sell(pos, 1, now) == 1
         assert sell(pos, 299, now - 3 * MINUTE, sent_at=rfc3339(utcnow() - 2 * MINUTE)) == 0
+
+        assert check(world) == (0, ["0 differences"])
+
+    def test_a_clock_counts_in_the_milliseconds_that_are_kept(self, world: World, store: Store, now: datetime):
+        """A price held half a millisecond: live and afterwards it is one and the same question which one that was."""
+        world.price(db.session.query(Product).one(), 199, valid_from=now - MINUTE)
+        world.price(db.session.query(Product).one(), 99, valid_from=now - MINUTE + timedelta(microseconds=500))
+        for number, micros in enumerate((-1499, -999, -500, -1, 0, 1, 499, 500, 501, 999, 1000)):
+            sale = Sale(str(number), now - MINUTE, [Line("A", 1, Money(99, "USD"))])
+            sent_at = now + timedelta(microseconds=micros)
+            in_transaction(partial(record_sales, "1", "r1", [sale], now=now, sent_at=sent_at))
 
         assert check(world) == (0, ["0 differences"])
 
