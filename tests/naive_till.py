@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from pickup.core.clock import utcnow
 from pickup.core.db import db
 from pickup.pricing.queries import PriceNews
 from pickup.tills.service import price_feed
@@ -17,7 +18,7 @@ class NaiveTill:
 
     def follow(self, limit: int = 1000) -> None:
         while True:
-            changes, self.cursor = price_feed(self.store_ref, self.cursor, limit)
+            changes, self.cursor = price_feed(self.store_ref, self.cursor, limit, now=utcnow())
             db.session.rollback()
             if not changes:
                 return

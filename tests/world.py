@@ -20,6 +20,7 @@ from pickup.orders import queries, service
 from pickup.orders.models import Order
 from pickup.pricing.models import Price
 from pickup.stores.models import Store
+from pickup.stores.moves import await_moves
 from tests.api_client import ApiClient
 
 # The reservation of such an order is not decided yet.
@@ -64,6 +65,7 @@ class World:
         with unit_of_work():
             db.session.execute(update(Store).where(Store.id == store.id).values(price_zone=zone))
             revisions.bump("stores")
+        await_moves()
 
     def product(self, sku: str = "A", *, price: int | None = 359, currency: str = "USD", **values: Any) -> Product:
         product = Product(sku=sku, **{"name": f"Product {sku}"} | values)

@@ -30,7 +30,11 @@ def upgrade() -> None:
         CREATE FUNCTION remember_price_zone() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             INSERT INTO store_price_zones (store_id, valid_from, zone)
-            VALUES (NEW.id, CASE TG_OP WHEN 'INSERT' THEN to_timestamp(0) ELSE clock_timestamp() END, NEW.price_zone);
+            VALUES (
+                NEW.id,
+                CASE TG_OP WHEN 'INSERT' THEN to_timestamp(0) ELSE clock_timestamp() + interval '250 ms' END,
+                NEW.price_zone
+            );
             RETURN NULL;
         END $$
     """)
@@ -38,9 +42,10 @@ def upgrade() -> None:
         CREATE TRIGGER remember_first_price_zone AFTER INSERT ON stores
         FOR EACH ROW EXECUTE FUNCTION remember_price_zone()
     """)
+    # At the commit, and valid a little after it: see docs/decisions/0014.
     op.execute("""
-        CREATE TRIGGER remember_next_price_zone AFTER UPDATE OF price_zone ON stores
-        FOR EACH ROW WHEN (OLD.price_zone <> NEW.price_zone) EXECUTE FUNCTION remember_price_zone()
+        CREATE CONSTRAINT TRIGGER remember_next_price_zone AFTER UPDATE OF price_zone ON stores
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.price_zone <> NEW.price_zone) EXECUTE FUNCTION remember_price_zone()
     """)
 
     op.add_column('orders', sa.Column('reduced_amount', sa.BigInteger(), server_default='0', nullable=False))

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pickup.config import Settings
 from pickup.core import signals
 from pickup.core.api import Blueprint, accepts_headers, refuses
-from pickup.core.errors import DomainError, Kind
+from pickup.core.errors import DomainError, InvalidFields, Kind
 from pickup.core.logging import log
 from pickup.core.openapi import EVENT_STREAM
 
@@ -96,8 +96,8 @@ def documented(example: str) -> Callable[[View], View]:
 def stream(source: Source, *, topic: str, after: str | None, still_allowed: Callable[[], bool]) -> Response:
     """Answer with the events of a source: what is there after a cursor, then each that comes.
 
-    Once it has begun, a refusal of the source is an event `reset` with the reason, and any fault ends it in silence:
-    the client comes back with its `Last-Event-ID`.
+    Once it has begun, a cursor that the source refuses is an event `reset` with the reason. Anything else ends it in
+    silence: the client comes back with its `Last-Event-ID`.
 
     Args:
         source: what comes after a cursor. It is asked within an application context of its own, not a request's, and
@@ -251,7 +251,7 @@ class Stream:
                 self._permitted_until = time.monotonic() + PERMISSION_SECONDS
             try:
                 return self._source(cursor)
-            except DomainError as refusal:
+            except InvalidFields as refusal:
                 # Without a cursor a client that comes back by itself begins anew.
                 return News("", "reset", {"code": refusal.code, "detail": refusal.detail})
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, func, or_, select, text
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import aliased
 
 from pickup.catalog.models import Product
 from pickup.core.db import db
 from pickup.pricing.models import Price
-from pickup.pricing.queries import EVERYWHERE, concerns
+from pickup.pricing.queries import EVERYWHERE
 from pickup.tills.models import ParityBreach
 
 # A page that looks at too much is given up rather than kept waiting for; it is a 503 then.
@@ -94,7 +95,7 @@ def ledger_entries(product_id: int, zone: str, since: datetime, until: datetime,
 
 
 def _entries(product_id: int, zone: str) -> Select[Price]:
-    return select(Price).where(Price.product_id == product_id, concerns(zone))
+    return select(Price).where(Price.product_id == product_id, _concerns(zone))
 
 
 # The stores, with the times in which their shelves showed the price of a zone. Prices have no end: once a zone has one
@@ -182,3 +183,15 @@ def sold_gathered(shown: Shown, width: str, limit: int) -> Sequence[Row[Any]]:
 def breaches_of(shown: Shown, limit: int) -> Sequence[Row[Any]]:
     """Breaches in those stores, newest first, each with how many there are in all."""
     return db.session.execute(_BREACHES, {**shown._asdict(), "limit": limit}).all()
+
+
+def _concerns(zone: Any) -> ColumnElement[bool]:
+    """Whether a price can ever be what the shelf shows in a zone: once it has one of its own, others are none of its
+    business. The rule of the feed (`pricing.queries._NEWS`)."""
+    own = aliased(Price, name="own")
+    overruled = (
+        exists()
+        .where(own.product_id == Price.product_id, own.zone == zone, own.valid_from <= Price.valid_from)
+        .correlate_except(own)
+    )
+    return or_(Price.zone == zone, and_(Price.zone == EVERYWHERE, ~overruled))

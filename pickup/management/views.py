@@ -75,7 +75,9 @@ def show_history(sku: str) -> Answer:
     except ProductNotFound:
         return make_response(render_template("management/unknown.html", sku=sku[:TYPED_MAX_CHARACTERS]), 404)
     now, zone, own_zones = utcnow(), _typed("zone"), queries.zones_of(product.id)
-    zones = sorted({store.price_zone for store in fresh_directory().by_id.values()} | set(own_zones) | {EVERYWHERE})
+    zones = sorted(
+        {store.price_zone_at(now) for store in fresh_directory().by_id.values()} | set(own_zones) | {EVERYWHERE}
+    )
     error = "" if zone in zones else f"There is no price zone {zone}."
     zone = zone if zone in zones else EVERYWHERE
     period, problem = _period(product.id, zone, now)

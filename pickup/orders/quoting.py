@@ -45,7 +45,7 @@ def quote(items: Sequence[Item], pickup: Pickup, *, now: datetime) -> Quote:
     if route.plan is None:
         raise OutOfStock("No store in reach has the whole basket and is open for it.", candidates=considered)
     plan, store = route.plan, stores.by_id[route.plan.candidate.store_id]
-    lines = price_lines(basket, prices_in_force(basket.quantities, store.price_zone, at=now))
+    lines = price_lines(basket, prices_in_force(basket.quantities, store.price_zone_at(now), at=now))
     return Quote(
         store=store,
         distance_m=plan.candidate.distance_m,

@@ -10,7 +10,7 @@ from flask import current_app
 
 from pickup.config import Settings
 from pickup.orders.models import Order
-from pickup.pricing.queries import prices_in_force
+from pickup.pricing.queries import prices_at
 
 
 def charge_the_lower(order: Order, *, now: datetime) -> None:
@@ -26,9 +26,8 @@ def charge_the_lower(order: Order, *, now: datetime) -> None:
     left = [line for line in order.lines if line.quantity > line.short]
     if not settings.lower_price_at_handover or not left:
         return
-    shelf = prices_in_force([line.product_id for line in left], order.store.price_zone, at=now)
-    for line in left:
-        price = shelf.get(line.product_id)
+    shelf = prices_at([(line.product_id, now) for line in left], order.store_id)
+    for line, price in zip(left, shelf, strict=True):
         if price is None or price.currency != order.currency or price.amount >= line.unit_amount:
             continue
         line.reduced_to = price.amount

@@ -37,7 +37,7 @@ def near_stores(
 
 def products_page(after: str, limit: int, store_ref: str | None, *, now: datetime) -> list[dict[str, Any]]:
     """Products by SKU with the price on the shelf of a store, or the one that holds everywhere."""
-    zone = _zone_of(store_ref)
+    zone = _zone_of(store_ref, now)
     products = products_after(after, limit)
     prices = prices_in_force([product.id for product in products], zone, at=now)
     return [_present_product(product, prices.get(product.id)) for product in products]
@@ -49,15 +49,15 @@ def product(sku: str, store_ref: str | None, *, now: datetime) -> dict[str, Any]
     Raises:
         NotFound: there is no such SKU.
     """
-    zone = _zone_of(store_ref)
+    zone = _zone_of(store_ref, now)
     found = products_by_sku([sku]).get(sku)
     if found is None:
         raise NotFound("There is no product of this SKU.")
     return _present_product(found, prices_in_force([found.id], zone, at=now).get(found.id))
 
 
-def _zone_of(store_ref: str | None) -> str:
-    return EVERYWHERE if store_ref is None else known_store(store_ref).price_zone
+def _zone_of(store_ref: str | None, now: datetime) -> str:
+    return EVERYWHERE if store_ref is None else known_store(store_ref).price_zone_at(now)
 
 
 def _present_store(store: StoreEntry, neighbour: Neighbour) -> dict[str, Any]:

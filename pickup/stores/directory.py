@@ -6,9 +6,9 @@ A few thousand stores change a few times a day and are looked at with every orde
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from flask import Flask, current_app
 
@@ -36,7 +36,8 @@ class StoreEntry:
     prep_minutes: int | None
     hourly_capacity: int | None
     hold_days: int | None
-    price_zone: str
+    price_zones: Sequence[tuple[datetime, str]]
+    """Since when it has been in which price zone, oldest first."""
     kind: str
     paused_at: datetime | None
     feed_state: str
@@ -45,10 +46,25 @@ class StoreEntry:
     """Units of every product there that are kept back from online, whatever its level says; see `safety_floor`."""
 
     @classmethod
-    def of(cls, store: Store, special_days: Mapping[date, str], settings: Settings) -> "StoreEntry":
+    def of(
+        cls,
+        store: Store,
+        special_days: Mapping[date, str],
+        price_zones: Sequence[tuple[datetime, str]],
+        settings: Settings,
+    ) -> "StoreEntry":
         """Copy a row; the directory outlives the session that read it."""
         copied = {name: getattr(store, name) for name in cls.__slots__ if name not in _NOT_OF_THE_ROW}
-        return cls(**copied, special_days=special_days, safety_floor=safety_floor(store, settings))
+        return cls(
+            **copied,
+            special_days=special_days,
+            price_zones=price_zones or [(EVER, store.price_zone)],
+            safety_floor=safety_floor(store, settings),
+        )
+
+    def price_zone_at(self, at: datetime) -> str:
+        """The price zone that its shelves belong to at an instant, by the rule of `store_price_zones`."""
+        return next((zone for since, zone in reversed(self.price_zones) if since <= at), self.price_zones[0][1])
 
     @property
     def takes_orders(self) -> bool:
@@ -56,7 +72,8 @@ class StoreEntry:
         return self.paused_at is None and self.feed_state != "silent"
 
 
-_NOT_OF_THE_ROW = frozenset({"special_days", "safety_floor"})
+_NOT_OF_THE_ROW = frozenset({"special_days", "price_zones", "safety_floor"})
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def safety_floor(store: Store, settings: Settings) -> int:
@@ -145,7 +162,11 @@ def _load() -> StoreDirectory:
     revision = queries.revision()
     special_days = queries.all_special_days()
     settings: Settings = current_app.extensions["settings"]
-    stores = [StoreEntry.of(store, special_days.get(store.id, {}), settings) for store in queries.all_stores()]
+    zones = queries.price_zones_of_moved()
+    stores = [
+        StoreEntry.of(store, special_days.get(store.id, {}), zones.get(store.id, ()), settings)
+        for store in queries.all_stores()
+    ]
     return StoreDirectory(stores, revision)
 
 

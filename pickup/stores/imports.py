@@ -6,10 +6,11 @@ import sqlalchemy as sa
 
 from pickup.core import revisions
 from pickup.core.csv_columns import choice, columns_of, degrees, key, optional, quoted, text, whole
-from pickup.core.csv_import import FieldProblem, Plan, Row, merging
+from pickup.core.csv_import import FieldProblem, Plan, Row, Stage, merging
 from pickup.core.staging import upsert
 from pickup.stores import opening_hours
 from pickup.stores.models import STORE_KINDS, Store
+from pickup.stores.moves import await_moves
 from pickup.stores.queries import REVISION
 
 OPENING_HOURS_MAX_CHARACTERS = 2000
@@ -46,7 +47,13 @@ def plan() -> Plan:
             "kind": choice(STORE_KINDS, default="store"),
         },
     )
-    return Plan(columns=columns, key=("ref",), store=merging(_merge), complete=_complete)
+    return Plan(columns=columns, key=("ref",), store=_store, complete=_complete)
+
+
+def _store(stage: Stage, count: int) -> int:
+    new = merging(_merge)(stage, count)
+    await_moves()
+    return new
 
 
 def _merge(staged: sa.Table) -> int:

@@ -60,7 +60,8 @@ class StorePriceZone(Base):
     """The price zone of a store from an instant on, until the next row's.
 
     A trigger on `stores` writes it, so no way of changing a store forgets to: what a store's shelf said last month
-    stays true when the store moves to another zone. The first row of a store begins with the epoch.
+    stays true when the store moves to another zone. The first row of a store begins with the epoch, a later one a
+    quarter of a second after the commit of the move: like a price, it holds when everybody can see it.
     """
 
     __tablename__ = "store_price_zones"

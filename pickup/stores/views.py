@@ -10,6 +10,7 @@ from pickup.core.errors import InvalidFields
 from pickup.stores import service
 from pickup.stores.errors import StoreNotFound
 from pickup.stores.models import Store
+from pickup.stores.moves import await_moves
 from pickup.stores.schemas import (
     ManagedStoreSchema,
     PauseQuery,
@@ -45,6 +46,7 @@ def put_store(settings: dict[str, Any], ref: str) -> tuple[Store, int]:
     What the body leaves out is emptied. A pause and special days have routes of their own and stay as they are.
     """
     store, is_new = in_transaction(lambda: service.put_store(ref, settings))
+    await_moves()
     return store, 201 if is_new else 200
 
 

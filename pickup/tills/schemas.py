@@ -61,7 +61,7 @@ class FeedQuery(StreamQuery):
     limit = fields.Integer(
         load_default=CHANGES_MAX // 10,
         validate=validate.Range(1, CHANGES_MAX),
-        metadata={"description": "how many changes at most"},
+        metadata={"description": "how many versions at most"},
     )
 
 
@@ -135,7 +135,13 @@ class SaleSchema(Schema):
         max_length=SALE_ID_MAX_LENGTH,
         metadata={"description": "the till's own, unique in its store", "example": "lane-3-20260302-0117"},
     )
-    at = Instant(required=True, metadata={"description": "by the till's clock", "example": "2026-03-02T15:04:05Z"})
+    at = Instant(
+        required=True,
+        metadata={
+            "description": "by the till's clock, as exactly as it can: a price may begin within a second",
+            "example": "2026-03-02T15:04:05.250Z",
+        },
+    )
     lines = fields.List(fields.Nested(SaleLineSchema), required=True, validate=validate.Length(1))
 
 

@@ -27,14 +27,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def price_feed(store_ref: str, after: str | None, limit: int) -> tuple[list[PriceNews], str]:
+def price_feed(store_ref: str, after: str | None, limit: int, *, now: datetime) -> tuple[list[PriceNews], str]:
     """Price changes of a store, and the cursor to go on from.
 
     Raises:
         InvalidFields: no such store; a cursor that is not from this feed, is ahead of the ledger, or was given out when
             the store had another price zone. Then the till has prices that do not concern it, and begins anew.
     """
-    zone = known_store(store_ref).price_zone
+    zone = known_store(store_ref).price_zone_at(now)
     told_zone, version = decode_cursor(after, str, int) or (zone, 0)
     if told_zone != zone:
         raise InvalidFields.at("/after", "is from another price zone: forget the prices and start without a cursor")

@@ -51,8 +51,10 @@ blueprint = Blueprint("tills", __name__, url_prefix="/v1", description="What til
 def follow_prices(query: dict[str, Any]) -> Response:
     """Follow the prices of a store.
 
-    Every change comes once, in the order of versions, also those that take effect later. Begin without a cursor, then
-    always go on from `next`, which is never null; an empty `data` means that you are up to date.
+    Every change comes once, in the order of versions, also those that take effect later. (A price of the store's zone
+    that overrules announced ones comes for their instants, too, under its own version: `sku`, `version` and
+    `valid_from` together are unique.) Begin without a cursor, then always go on from `next`, which is never null; an
+    empty `data` means that you are up to date.
 
     A product costs what its change with the latest `valid_from` that has begun says, and of two for the same instant
     the greater `version`; but changes with a `zone` go before those without. When a cursor is refused, forget the
@@ -75,7 +77,8 @@ def stream_prices(query: dict[str, Any]) -> Response:
     The line ends every few minutes, and when the server restarts: come back with the last `id` as `Last-Event-ID`, and
     you miss nothing. A comment, a line with a colon and nothing else, comes after 15 seconds without an event: after 45
     seconds without either, the line is dead. An event `reset` means that your cursor has become useless, and `detail`
-    says why: forget the prices, and begin again without one. A key that is revoked ends the line within a minute.
+    says why: forget the prices, and begin again without one, and without `after` in the address. A key that is revoked
+    ends the line within a minute.
     """
     return streaming.stream(
         lambda cursor: _price_news(query["store_ref"], cursor),
@@ -156,7 +159,7 @@ BREACH_FILTERS = ("store_ref", "register", "sku", "since", "until")
 
 
 def _price_page(store_ref: str, after: str | None, limit: int) -> dict[str, Any]:
-    changes, cursor = service.price_feed(store_ref, after, limit)
+    changes, cursor = service.price_feed(store_ref, after, limit, now=utcnow())
     return {"data": [_present_change(change) for change in changes], "next": cursor}
 
 

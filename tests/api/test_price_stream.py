@@ -293,8 +293,8 @@ def test_no_connection_is_held_but_while_it_looks(
         around.append(pool.checkedout())
         return found
 
-    def watched_feed(*args: Any) -> Any:
-        found = feed(*args)
+    def watched_feed(*args: Any, **kwargs: Any) -> Any:
+        found = feed(*args, **kwargs)
         within.append(pool.checkedout())
         return found
 
