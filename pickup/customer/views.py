@@ -52,16 +52,10 @@ def show(token: str) -> Answer:
     """What is going on with the order, where and until when; to a collector no more than they need."""
     order, now = _order(token, for_collector=True), utcnow()
     if token != order.page_token:
-        page: Any = present_collector_page(order, now=now)
-        return _unless_known(page, "customer/collector.html", token=token, store=order.store)
-    return _order_page(order, now=now)
-
-
-def _order_page(order: Order, *, now: datetime, **given: Any) -> Response:
+        theirs = present_collector_page(order, now=now)
+        return _unless_known(theirs, "customer/collector.html", token=token, store=order.store)
     page = present_page(order, payment_of(order.id), now=now)
-    return _unless_known(
-        page, "customer/order.html", token=order.page_token, store=order.store, if_short_words=IF_SHORT_WORDS, **given
-    )
+    return _unless_known(page, "customer/order.html", token=token, store=order.store, if_short_words=IF_SHORT_WORDS)
 
 
 def _unless_known(page: Any, template: str, **values: Any) -> Response:
@@ -90,6 +84,12 @@ def arrive(token: str) -> Answer:
     return _change(token, lambda order, now: service.arrive(order, now=now, **place), for_collector=True)
 
 
+@blueprint.get("/<token>/collector")
+def ask_for_collector(token: str) -> Answer:
+    """Ask who collects: on a page of its own, which nothing renews while somebody types."""
+    return _collector_form(token, dict.fromkeys(PERSON_WORDS, ""), {})
+
+
 @blueprint.post("/<token>/collector")
 def name_collector(token: str) -> Answer:
     """Name somebody else who collects."""
@@ -98,14 +98,20 @@ def name_collector(token: str) -> Answer:
         person: Mapping[str, Any] = PERSON.load({name: words for name, words in typed.items() if words})
     except ValidationError as error:
         wrong = {name: PERSON_WORDS[name] for name in error.messages_dict}
-        response = _order_page(_order(token), now=utcnow(), typed=typed, wrong=wrong)
-        response.status_code = 422
-        return response
+        return make_response(_collector_form(token, typed, wrong), 422)
     return _change(
         token,
         lambda order, now: collectors.name_collector(order, person, actor=decisions.CUSTOMER, now=now),
         anchor="collector",
     )
+
+
+def _collector_form(token: str, typed: Mapping[str, str], wrong: Mapping[str, str]) -> Answer:
+    order = _order(token)
+    page = present_page(order, payment_of(order.id), now=utcnow())
+    if not page.can_name_collector:
+        return redirect(url_for("customer.show", token=token), 303)
+    return render_template("customer/name_collector.html", token=token, page=page, typed=typed, wrong=wrong)
 
 
 @blueprint.post("/<token>/collector/take-back")

@@ -62,7 +62,7 @@ def name(world, order, collector=BO):
 
 
 def name_on_page(browser, order, **form):
-    browser.get(f"/p/{order.page_token}")
+    browser.get(f"/p/{order.page_token}/collector")
     return browser.post(f"/p/{order.page_token}/collector", **form)
 
 
@@ -254,7 +254,7 @@ def test_the_collectors_page_shows_what_they_need_and_no_more(world, order, brow
     assert [secret for secret in secrets if secret in text] == []
 
 
-@pytest.mark.parametrize("path", ["/receipt", "/cancel"])
+@pytest.mark.parametrize("path", ["/receipt", "/cancel", "/collector"])
 def test_what_is_the_customers_the_collectors_link_does_not_open(world, order, browser, path):
     named = name(world, order)
 
