@@ -1,8 +1,8 @@
 """Who does something when something happens: per event the handlers that get a task in the outbox.
 
 What a handler does, and on which queue, stands in `worker/handlers.py`. `order.unpaid`, `order.withdrawn`,
-`order.returned`, `payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short` and `store.closed` are ours
-alone; the other events are those that webhooks may carry.
+`order.returned`, `order.collector_named`, `payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short` and
+`store.closed` are ours alone; the other events are those that webhooks may carry.
 """
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
@@ -16,6 +16,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "order.cancelled": ("settle_payment", "notify_customer"),
     "order.expired": ("settle_payment", "notify_customer"),
     "order.returned": ("settle_payment",),
+    "order.collector_named": ("notify_collector",),
     "payment.heard_of": ("ask_gateway",),
     "payment.unsettled": ("settle_payment",),
     "payment.lapsing": ("settle_payment",),

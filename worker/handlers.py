@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pickup.core.outbox import Task
-from pickup.orders import announcing, closing, confirming, holding, reserving, settling, shortages
+from pickup.orders import announcing, closing, collector_mails, confirming, holding, reserving, settling, shortages
 
 Effect = Callable[[Sequence[Task], datetime], Sequence[Task]]
 
@@ -53,6 +53,9 @@ HANDLERS: dict[str, Batch | Remote] = {
     "settle_payment": Remote("payments", settling.prepare, settling.performing, settling.record),
     "notify_customer": Remote(
         "notifications", announcing.prepare, announcing.performing, announcing.record, pace_seconds=0.5
+    ),
+    "notify_collector": Remote(
+        "notifications", collector_mails.prepare, announcing.performing, announcing.record, pace_seconds=0.5
     ),
 }
 

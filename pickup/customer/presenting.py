@@ -3,19 +3,28 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import segno
 from flask import current_app
 
 from pickup.config import Settings
 from pickup.core.pages import local, money
-from pickup.customer.hours import Day, coming_days
+from pickup.customer.arriving import Arrival, present_arrival
+from pickup.customer.collecting import (
+    Collector,
+    code_picture,
+    directions_url,
+    first_name,
+    hours_of,
+    present_collector,
+)
+from pickup.customer.hours import Day
 from pickup.customer.offering import CHOOSE, Offer, present_offer
+from pickup.customer.planning import is_for_calendar
 from pickup.customer.service import can_say_if_short
-from pickup.orders.lifecycle import FINAL, OPEN_AT_STORE, actions_from
+from pickup.customer.timeline import Step, present_timeline
+from pickup.orders.lifecycle import FINAL, actions_from
 from pickup.orders.models import Order, OrderLine
 from pickup.orders.returns import left_of
 from pickup.payments.models import Payment
-from pickup.stores.directory import fresh_directory
 
 NO_CHARGE = "You pay nothing. If money was already set aside or taken, it goes back to you."
 
@@ -28,7 +37,7 @@ HEADLINES = {
     ),
     "reserved": ("The store has your items", "They are set aside for you. You get a message when they are ready."),
     "picking": ("We are packing your items", "It will not be long. You get a message when they are ready."),
-    "ready": ("Ready for you", "Show this code at the counter."),
+    "ready": ("Ready for you", "Show this code at the counter of {store}."),
     "collected": ("Collected", "Thank you, and enjoy."),
     "expired": ("The time to collect is over", f"The items are back on the shelf. {NO_CHARGE}"),
 }
@@ -41,17 +50,6 @@ CANCELLATIONS = {
 
 # Where the promise is still to be kept.
 PROMISING = frozenset({"placed", "in_transit", "reserved", "picking"})
-
-# The way of an order, as a customer counts the steps; in_transit is a part of the second, and called so while it lasts.
-STEP_NOW = {"in_transit": "On its way"}
-PROGRESS = (
-    ("Ordered", ("awaiting_payment", "placed")),
-    ("At the store", ("in_transit", "reserved")),
-    ("Packing", ("picking",)),
-    ("Ready", ("ready",)),
-    ("Collected", ("collected",)),
-)
-
 
 MISSING_WORDS = {
     True: "One could not be found, you don't pay for it.",
@@ -66,15 +64,6 @@ IF_SHORT_WORDS = {
     "move": ("Ask me", "I choose between another store and a later time."),
     "cancel": ("Cancel the order", "All of it or nothing. I pay nothing then."),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the way, and where the order is."""
-
-    name: str
-    is_done: bool
-    is_current: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +107,18 @@ class Page:
     headline: str
     explanation: str
     first_name: str
-    collector: str | None
-    progress: list[Step]
+    collector: Collector | None
+    can_name_collector: bool
+    steps: list[Step]
     ready_by: str | None
     hold_until: str | None
     code: str | None
     code_picture: str | None
     is_changing: bool
-    can_arrive: bool
     can_cancel: bool
-    arrived_at: str | None
-    arrival_note: str | None
+    has_receipt: bool
+    is_for_calendar: bool
+    arrival: Arrival
     hours: list[Day]
     directions_url: str
     lines: list[Line]
@@ -142,37 +132,31 @@ class Page:
     if_short: str | None
     """What is wanted if something is missing, while it can be said."""
 
-    @property
-    def state(self) -> str:
-        """Changes with everything that a page left open has to show anew."""
-        shown = (self.status, self.ready_by, self.hold_until, self.arrived_at, self.total, self.if_short, self.headline)
-        return " ".join(str(each) for each in (*shown, self.offer.version if self.offer else ""))
-
 
 def present_page(order: Order, payment: Payment, *, now: datetime) -> Page:
-    """The page of an order that has its lines, products and store loaded."""
+    """The page of an order that has its lines, products, history and store loaded."""
     store, is_ready, offer = order.store, order.status == "ready", present_offer(order)
     headline, explanation = _headline(order, offer)
-    special_days = fresh_directory().by_id[store.id].special_days
     return Page(
         number=order.number,
         status=order.status,
         headline=headline.format(store=store.name),
         explanation=explanation.format(store=store.name),
         first_name=first_name(order.customer_name),
-        collector=first_name(order.collector_name) if order.collector_name else None,
-        progress=[] if offer else _progress(order.status),
+        collector=present_collector(order),
+        can_name_collector=order.status not in FINAL and not offer,
+        steps=[] if offer else present_timeline(order, now=now),
         ready_by=local(order.ready_by, store.timezone) if order.status in PROMISING and not offer else None,
         hold_until=local(order.hold_until, store.timezone) if is_ready else None,
         code=order.pickup_code if is_ready else None,
         code_picture=code_picture(order.pickup_code) if is_ready else None,
         is_changing=order.status not in FINAL,
-        can_arrive=order.status in OPEN_AT_STORE,
         can_cancel="cancel" in actions_from(order.status, "customer") and not offer,
-        arrived_at=local(order.arrived_at, store.timezone, "HH:mm") if order.arrived_at else None,
-        arrival_note=order.arrival_note,
-        hours=coming_days(store.opening_hours, store.timezone, store.country, special_days, now=now),
-        directions_url=f"https://www.openstreetmap.org/directions?to={store.lat},{store.lon}",
+        has_receipt=order.status == "collected",
+        is_for_calendar=is_for_calendar(order),
+        arrival=present_arrival(order, now=now),
+        hours=hours_of(order, now=now),
+        directions_url=directions_url(order),
         lines=[_present_line(line, order.currency) for line in order.lines],
         total=money(order.total_amount, order.currency),
         saved=money(order.reduced_amount, order.currency) if order.reduced_amount else "",
@@ -221,29 +205,3 @@ def _came_back(order: Order, payment: Payment) -> CameBack:
 def _settings() -> Settings:
     settings: Settings = current_app.extensions["settings"]
     return settings
-
-
-def first_name(name: str) -> str:
-    """As much of a name as is needed to be spoken to."""
-    return name.split()[0] if name.split() else ""
-
-
-def code_picture(code: str) -> str:
-    """The pickup code as a QR code: an SVG element without styles, so that the page's policy allows it."""
-    picture = segno.make(code, micro=False, error="m")
-    return str(picture.svg_inline(border=0, omitsize=True, svgclass="qr", lineclass=None))
-
-
-def _progress(status: str) -> list[Step]:
-    positions = [position for position, (_, statuses) in enumerate(PROGRESS) if status in statuses]
-    if not positions:  # cancelled, expired: no way leads on
-        return []
-    at = positions[0]
-    return [
-        Step(
-            STEP_NOW.get(status, name) if position == at else name,
-            is_done=position < at or status == "collected",
-            is_current=position == at,
-        )
-        for position, (name, _) in enumerate(PROGRESS)
-    ]

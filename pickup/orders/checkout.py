@@ -11,7 +11,7 @@ goes on with it, and so does the sweeper (`sweeping.py`).
 import secrets
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from pickup.core import idempotency
 from pickup.core.db import run
 from pickup.core.types import Actor, Money, new_id
-from pickup.orders import holding, queries
+from pickup.orders import collectors, holding, queries
 from pickup.orders.basket import Item, PricedLine
 from pickup.orders.errors import PriceChanged
 from pickup.orders.finding import Pickup
@@ -54,6 +54,10 @@ _COLUMNS = (
     "collector_name",
     "collector_email",
     "collector_phone",
+    "collector_code",
+    "collector_token",
+    "collector_named_at",
+    "collector_named_by",
     "store_id",
     "origin_lat",
     "origin_lon",
@@ -232,9 +236,7 @@ def _columns(order_id: uuid.UUID, client_id: int, wanted: NewOrder, offer: Quote
         "customer_email": wanted.customer.email,
         "customer_phone": wanted.customer.phone or "",
         "locale": wanted.locale,
-        "collector_name": collector.name if collector else None,
-        "collector_email": collector.email if collector else None,
-        "collector_phone": collector.phone if collector else None,
+        **collectors.new_columns(asdict(collector) if collector else None, by="shop", now=now),
         "store_id": offer.store.id,
         "origin_lat": near.lat if near else None,
         "origin_lon": near.lon if near else None,

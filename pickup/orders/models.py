@@ -35,6 +35,14 @@ class Order(Base):
     collector_name: Mapped[str | None]
     collector_email: Mapped[str | None]
     collector_phone: Mapped[str | None]
+    # Their own code and page; where somebody else is named, or nobody, they are worth nothing any more.
+    collector_code: Mapped[str | None]
+    collector_token: Mapped[str | None]
+    collector_named_at: Mapped[datetime | None]
+    collector_named_by: Mapped[str | None] = mapped_column(doc="the kind of the actor")
+    collected_by_collector: Mapped[bool] = mapped_column(
+        server_default=text("false"), doc="whether it was handed over by the collector's code"
+    )
 
     store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"))
     # Where the customer wants to be near to; empty where they named the store, which then is never changed for them.
@@ -70,8 +78,12 @@ class Order(Base):
     wrong_codes: Mapped[int] = mapped_column(server_default="0")
     ready_by: Mapped[datetime] = mapped_column(doc="the promise")
     hold_until: Mapped[datetime]
+    on_the_way_at: Mapped[datetime | None] = mapped_column(doc="when the customer said so")
+    expected_at: Mapped[datetime | None] = mapped_column(doc="when they mean to be there, if they said so")
     arrived_at: Mapped[datetime | None]
     arrival_note: Mapped[str | None]
+    arrival_bay: Mapped[str | None]
+    arrival_car: Mapped[str | None]
     placed_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 
@@ -83,6 +95,8 @@ class Order(Base):
         Index(None, "client_id", "id"),
         Index(None, "customer_email", "id"),
         Index(None, "store_id", "pickup_code"),
+        Index(None, "store_id", "collector_code", postgresql_where=text("collector_code IS NOT NULL")),
+        Index(None, "collector_token", unique=True, postgresql_where=text("collector_token IS NOT NULL")),
         Index(
             "ix_orders_open",
             "store_id",
@@ -100,6 +114,12 @@ class Order(Base):
         CheckConstraint(text(f"status IN {STATUSES}"), name="status"),
         CheckConstraint(text(f"reason IN {REASONS}"), name="reason"),
         CheckConstraint("(reason IS NOT NULL) = (status = 'cancelled')", name="reason_when_cancelled"),
+        CheckConstraint(
+            "(collector_code IS NULL) = (collector_token IS NULL)"
+            " AND (collector_code IS NULL OR collector_name IS NOT NULL)",
+            name="collector_code",
+        ),
+        CheckConstraint("expected_at IS NULL OR on_the_way_at IS NOT NULL", name="expected_at"),
         CheckConstraint("total_amount >= 0", name="total_amount"),
         CheckConstraint("returned_amount BETWEEN 0 AND total_amount", name="returned_amount"),
         CheckConstraint("reduced_amount >= 0", name="reduced_amount"),

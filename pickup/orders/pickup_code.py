@@ -10,6 +10,8 @@ GROUPS = 3
 GROUP_LENGTH = 3
 LENGTH = GROUPS * GROUP_LENGTH
 WRONG_CODES_MAX = 5
+# As long as a code, and none: nobody can type it.
+NO_CODE = "---********"
 
 
 def new_code() -> str:
@@ -24,6 +26,11 @@ def normalise(typed: str) -> str:
     return "-".join(letters[start : start + GROUP_LENGTH] for start in range(0, len(letters), GROUP_LENGTH))
 
 
-def matches(typed: str, code: str) -> bool:
-    """Whether the typed code is the right one, in a time that does not tell how much of it was right."""
-    return hmac.compare_digest(normalise(typed).encode(), code.encode())
+def matches(typed: str, code: str | None) -> bool:
+    """Whether the typed code is the right one, in a time that does not tell how much of it was right.
+
+    Args:
+        code: None, if there is none: then nothing matches, in the same time.
+    """
+    is_right = hmac.compare_digest(normalise(typed).encode(), (code or NO_CODE).encode())
+    return is_right and code is not None

@@ -21,8 +21,12 @@ _QUOTE = QuoteSchema()
 
 def page_url(order: Order) -> str:
     """The customer's pickup page, the link in every message."""
-    settings: Settings = current_app.extensions["settings"]
-    return f"{settings.public_url}/p/{order.page_token}"
+    return _page_url(order.page_token)
+
+
+def collector_url(order: Order) -> str | None:
+    """The collector's own page; None where nobody is named."""
+    return _page_url(order.collector_token) if order.collector_token else None
 
 
 def present_order(order: Order, payment: Payment, *, transfers: Sequence[Transfer] = ()) -> dict[str, Any]:
@@ -110,6 +114,11 @@ def present_quote(offer: Quote) -> dict[str, Any]:
     return shown
 
 
+def _page_url(token: str) -> str:
+    settings: Settings = current_app.extensions["settings"]
+    return f"{settings.public_url}/p/{token}"
+
+
 def _present_line(line: OrderLine, currency: str) -> dict[str, Any]:
     return {
         "sku": line.product.sku,
@@ -165,7 +174,13 @@ def _present_offer(order: Order) -> dict[str, Any] | None:
 def _present_collector(order: Order) -> dict[str, Any] | None:
     if order.collector_name is None:
         return None
-    return {"name": order.collector_name, "email": order.collector_email, "phone": order.collector_phone}
+    return {
+        "name": order.collector_name,
+        "email": order.collector_email,
+        "phone": order.collector_phone,
+        "code": order.collector_code,
+        "url": collector_url(order),
+    }
 
 
 def _present_step(step: OrderHistory) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, Integer, Select, Uuid, any_, bindparam, func, select, text
+from sqlalchemy import ARRAY, Integer, Select, Uuid, any_, bindparam, func, or_, select, text
 from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -123,13 +123,20 @@ def open_orders_at(store_id: int) -> Sequence[Order]:
     ).all()
 
 
-def order_by_page_token(token: str) -> Order:
-    """The order that a pickup page shows.
+def order_by_page_token(token: str, *, for_collector: bool = False) -> Order:
+    """The order that a pickup page shows, with its history.
+
+    Args:
+        for_collector: whether a collector's page has the same token, too.
 
     Raises:
         OrderNotFound: no page has this token.
     """
-    order = db.session.scalars(select(Order).where(Order.page_token == token).options(*WITH_ALL)).one_or_none()
+    is_it = Order.page_token == token
+    if for_collector:
+        is_it = or_(is_it, Order.collector_token == token)
+    wanted = select(Order).where(is_it).options(*WITH_ALL, selectinload(Order.history))
+    order = db.session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
     if order is None:
         raise OrderNotFound("This link is not valid.")
     return order

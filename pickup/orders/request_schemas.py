@@ -44,8 +44,20 @@ class PersonSchema(Schema):
     """Who collects."""
 
     name = Text(required=True, metadata={"example": "Grace Example"})
-    email = EmailAddress(metadata={"description": "gets the messages, too", "example": "grace@example.com"})
+    email = EmailAddress(
+        metadata={"description": "gets their own code when the order is ready", "example": "grace@example.com"}
+    )
     phone = Phone()
+
+
+class CollectorSchema(PersonSchema):
+    """Who collects from now on; or nobody but the customer, if the name is null."""
+
+    name = Text(
+        required=True,
+        allow_none=True,
+        metadata={"description": "null: what was named before is taken back", "example": "Grace Example"},
+    )
 
 
 class CustomerSchema(Schema):

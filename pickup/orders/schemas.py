@@ -183,11 +183,27 @@ class OrderCustomerSchema(Schema):
 
 
 class OrderCollectorSchema(Schema):
-    """Who collects instead of the customer."""
+    """Who collects instead of the customer, by a code of their own. It counts until it is taken back."""
 
     name = fields.String(metadata={"example": "Grace Example"})
     email = fields.String(allow_none=True, metadata={"format": "email", "example": "grace@example.com"})
     phone = fields.String(allow_none=True)
+    code = fields.String(
+        allow_none=True,
+        metadata={
+            "description": "what the collector shows at the counter; null where they were named before there were such "
+            "codes: then the customer's counts",
+            "example": "R4H-9CD-MX7",
+        },
+    )
+    url = fields.String(
+        allow_none=True,
+        metadata={
+            "description": "the collector's own page: where, until when and the code, and nothing else of the order",
+            "format": "uri",
+            "example": "https://pickup.example.com/p/t7Qw2eR9yU4iO1pA6sD3fG8hJ5kL0zXc",
+        },
+    )
 
 
 class OrderPickupSchema(Schema):

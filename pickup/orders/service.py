@@ -1,13 +1,11 @@
 """What shop, customer and store do with an order once it is placed: one function an action."""
 
 import uuid
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from pickup.core import signals
 from pickup.core.types import Actor
-from pickup.orders import pickup_code, queries, shelf_price
+from pickup.orders import collectors, pickup_code, queries, shelf_price
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, PickupCodeLocked
 from pickup.orders.lifecycle import FINAL, TRANSITIONS, Reason
 from pickup.orders.models import Order
@@ -21,20 +19,11 @@ def cancel(order: Order, *, actor: Actor, reason: Reason, now: datetime, note: s
     advance([order], "cancel", actor=actor, now=now, reason=reason, note=note)
 
 
-def name_collector(order: Order, collector: Mapping[str, Any] | None) -> None:
-    """Say who collects, instead of the customer.
-
-    Raises:
-        ActionNotAllowed: the order is over.
-    """
-    _require_open(order)
-    order.collector_name = collector["name"] if collector else None
-    order.collector_email = collector.get("email") if collector else None
-    order.collector_phone = collector.get("phone") if collector else None
-
-
-def arrive(order: Order, note: str | None, *, now: datetime) -> None:
+def arrive(order: Order, note: str | None, *, now: datetime, bay: str | None = None, car: str | None = None) -> None:
     """The customer is at the store; the first arrival's time counts.
+
+    Args:
+        note, bay, car: where to find them; a word given later replaces the earlier.
 
     Raises:
         ActionNotAllowed: the order is over.
@@ -42,6 +31,24 @@ def arrive(order: Order, note: str | None, *, now: datetime) -> None:
     _require_open(order)
     order.arrived_at = order.arrived_at or now
     order.arrival_note = note or order.arrival_note
+    order.arrival_bay = bay or order.arrival_bay
+    order.arrival_car = car or order.arrival_car
+    signals.after_commit(signals.NEWS, [board_topic(order.store_id)])
+
+
+def set_out(order: Order, within: timedelta | None, *, now: datetime) -> None:
+    """The customer is on the way; the last word counts.
+
+    Args:
+        within: how long they think it takes, if they said so.
+
+    Raises:
+        ActionNotAllowed: the order is not ready, or they are there already.
+    """
+    if order.status != "ready" or order.arrived_at:
+        raise ActionNotAllowed(f"The order is {order.status}.", status_of_order=order.status, allowed_actions=[])
+    order.on_the_way_at = now
+    order.expected_at = None if within is None else now + within
     signals.after_commit(signals.NEWS, [board_topic(order.store_id)])
 
 
@@ -54,10 +61,13 @@ def mark_ready(order: Order, *, actor: Actor, now: datetime) -> None:
     """The goods stand ready; from now on they are held for the customer."""
     order.hold_until = hold_until_at(fresh_directory().by_id[order.store_id], now)
     advance([order], "mark_ready", actor=actor, now=now)
+    collectors.tell(order, now=now)
 
 
 def hand_over(order: Order, typed_code: str, *, actor: Actor, is_manager: bool, now: datetime) -> bool:
     """Give the goods to whoever has the code, for what they cost when they were ordered, or now, if that is less.
+
+    The customer's code counts at all times, the collector's as long as it has not been taken back.
 
     Args:
         order: locked. Afterwards it has its lines, with their products, and its store.
@@ -71,13 +81,18 @@ def hand_over(order: Order, typed_code: str, *, actor: Actor, is_manager: bool, 
     """
     if order.wrong_codes >= pickup_code.WRONG_CODES_MAX and not is_manager:
         raise PickupCodeLocked("Five wrong codes were tried on this order. A manager has to hand it over.")
-    if not pickup_code.matches(typed_code, order.pickup_code):
+    is_customers = pickup_code.matches(typed_code, order.pickup_code)
+    is_collectors = pickup_code.matches(typed_code, order.collector_code)
+    if not (is_customers or is_collectors):
         order.wrong_codes += 1
         return False
+    note = collectors.words_for_history(order, by_collector=is_collectors)
     if order.status in TRANSITIONS["hand_over"].sources:  # with all others it is refused
         queries.load_for_handover(order)
         shelf_price.charge_the_lower(order, now=now)
-    advance([order], "hand_over", actor=actor, now=now)
+        if is_collectors:
+            order.collected_by_collector = True
+    advance([order], "hand_over", actor=actor, now=now, note=note)
     return True
 
 

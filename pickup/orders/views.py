@@ -15,7 +15,7 @@ from pickup.core.errors import DomainError
 from pickup.core.pagination import decode_cursor, page
 from pickup.core.signals import Waiters
 from pickup.core.types import Actor, Money
-from pickup.orders import checkout, confirming, queries, rerouting, service
+from pickup.orders import checkout, collectors, confirming, queries, rerouting, service
 from pickup.orders.answers import ORDER_ID, created, order_uuid, present_by_id, transfers_by_order
 from pickup.orders.basket import Item
 from pickup.orders.checkout import NewOrder, Person
@@ -24,7 +24,7 @@ from pickup.orders.lifecycle import BEING_DECIDED
 from pickup.orders.models import Order
 from pickup.orders.places import read_pickup
 from pickup.orders.presenting import present_order, present_past
-from pickup.orders.request_schemas import ArrivalSchema, ChoiceSchema, NewOrderSchema, OrdersQuery, PersonSchema
+from pickup.orders.request_schemas import ArrivalSchema, ChoiceSchema, CollectorSchema, NewOrderSchema, OrdersQuery
 from pickup.orders.schemas import OrderPageSchema, OrderSchema, OrderWithHistorySchema
 from pickup.payments import declines
 from pickup.payments import service as payments
@@ -188,14 +188,17 @@ def confirm_payment(order_id: str) -> dict[str, Any]:
 @blueprint.put("/<order_id>/collector")
 @requires("shop")
 @refuses(OrderNotFound, ActionNotAllowed)
-@blueprint.arguments(PersonSchema)
+@blueprint.arguments(CollectorSchema)
 @blueprint.response(200, OrderSchema)
 def name_collector(person: dict[str, Any], order_id: str) -> dict[str, Any]:
-    """Name somebody else who collects.
+    """Name somebody else who collects, or take it back.
 
-    Replaces whoever was named before. Whoever comes needs the pickup code.
+    The answer has a code and a page of their own at `pickup.collector`; where there is an e-mail address, they get both
+    when the order is ready. Replaces whoever was named before, whose code and page are worth nothing from then on; a
+    `name` of null names nobody. The same person once more changes nothing. The customer's own code counts at all times.
     """
-    return _change(order_id, lambda order, now: service.name_collector(order, person))
+    named, actor = person if person["name"] else None, Actor("shop", current_caller().name)
+    return _change(order_id, lambda order, now: collectors.name_collector(order, named, actor=actor, now=now))
 
 
 @blueprint.post("/<order_id>/arrival")

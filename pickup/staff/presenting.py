@@ -100,8 +100,11 @@ class Card:
     due_at: datetime
     urgency: str
     is_late: bool
+    coming: str | None
+    """That the customer is on the way, in words."""
     arrived: str | None
-    arrival_note: str | None
+    arrival_notes: list[str]
+    """Where to find them."""
     total: str
     reduced: str
     """By so much the total went down at the handover, since the shelf had become cheaper; nothing where it did not."""
@@ -160,18 +163,38 @@ def present_card(order: Order, *, now: datetime) -> Card:
         status=order.status,
         status_words=BEING_ASKED if order.offer else STATUS_WORDS[order.status],
         customer=order.customer_name,
-        collector=order.collector_name,
+        collector=_collector(order),
         promise=f"{'ready by' if to_do else 'held until'} {clock(due_at, zone, now)}",
         due_at=due_at,
         urgency=urgency(due_at - now) if to_do else "",
         is_late=to_do and due_at < now,
+        coming=_coming(order, now) if order.status == "ready" and not order.arrived_at else None,
         arrived=clock(order.arrived_at, zone, now) if order.arrived_at else None,
-        arrival_note=order.arrival_note,
+        arrival_notes=_arrival_notes(order),
         total=money(order.total_amount, order.currency),
         reduced=money(order.reduced_amount, order.currency) if order.reduced_amount else "",
         returned=money(order.returned_amount, order.currency) if order.returned_amount else "",
         lines=[_present_line(line) for line in order.lines],
     )
+
+
+def _collector(order: Order) -> str | None:
+    """Who collects instead of the customer; nobody, if the customer's own code was what it was handed over by."""
+    customer_was_here = order.status == "collected" and order.collector_code and not order.collected_by_collector
+    return None if customer_was_here else order.collector_name
+
+
+def _coming(order: Order, now: datetime) -> str | None:
+    if order.on_the_way_at is None:
+        return None
+    if order.expected_at is None:
+        return f"On the way since {clock(order.on_the_way_at, order.store.timezone, now)}"
+    return f"On the way, about {clock(order.expected_at, order.store.timezone, now)}"
+
+
+def _arrival_notes(order: Order) -> list[str]:
+    bay = f"Bay {order.arrival_bay}" if order.arrival_bay else None
+    return [words for words in (bay, order.arrival_car, order.arrival_note) if words]
 
 
 def present_history(order: Order, *, now: datetime) -> list[Step]:

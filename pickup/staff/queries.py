@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Integer, bindparam, delete, func, select, text
+from sqlalchemy import Integer, bindparam, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core.db import db, run
@@ -92,10 +92,13 @@ def record_unknown_code(member_id: int, *, now: datetime, forget_before: datetim
 
 
 def order_id_by_code(store_id: int, code: str) -> uuid.UUID | None:
-    """The order of a store that has this (normalised) code, whatever became of it; a ready one before any other."""
+    """The order of a store that has this (normalised) code, whatever became of it; a ready one before any other.
+
+    The code is the customer's or their collector's.
+    """
     return db.session.scalars(
         select(Order.id)
-        .where(Order.store_id == store_id, Order.pickup_code == code)
+        .where(Order.store_id == store_id, or_(Order.pickup_code == code, Order.collector_code == code))
         .order_by((Order.status == "ready").desc(), Order.changed_at.desc())
         .limit(1)
     ).one_or_none()

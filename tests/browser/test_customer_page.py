@@ -1,6 +1,7 @@
 """The customer's page in a real browser: what is said at each stage, and what a customer can do about it."""
 
 import re
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +11,8 @@ from playwright.sync_api import Page, expect
 from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
 from pickup.core.types import Actor
-from pickup.orders import queries, service
+from pickup.orders import collectors, queries, service
+from tests.browser.accessibility import assert_accessible
 
 ANA = Actor("staff", "Ana")
 PHONE = {"width": 390, "height": 844}
@@ -120,11 +122,26 @@ def test_no_more_about_a_person_than_the_first_name(page, world, order):
 
 def test_i_am_here(page, world, order):
     make_ready(world, order)
-    show(page, order).get_by_label("Where we find you").fill("  bay 4,   red car ")
+    show(page, order).get_by_label("Bay").fill("  4 ")
+    page.get_by_label("Car").fill("red   Golf")
     page.get_by_role("button", name="I'm here").click()
-    expect(page.get_by_role("region", name="The store knows that you are here")).to_contain_text("“bay 4, red car”")
+    expect(page.get_by_role("region", name="The store knows that you are here")).to_contain_text("“bay 4, red Golf”")
     expect(page.get_by_role("button", name="I'm here")).to_have_count(0)
-    assert world.order(order.id).arrival_note == "bay 4, red car"
+    expect(page.get_by_role("button", name="I'm on my way")).to_have_count(0)
+    here = world.order(order.id)
+    assert (here.arrival_bay, here.arrival_car, here.arrival_note) == ("4", "red Golf", None)
+
+
+def test_i_am_on_my_way(page, world, order):
+    make_ready(world, order)
+    show(page, order).get_by_label("When you will be there").select_option("20")
+    page.get_by_role("button", name="I'm on my way").click()
+    on_the_way = page.get_by_role("region", name="The store knows that you are on your way")
+    coming = world.order(order.id)
+    at = coming.expected_at.astimezone(ZoneInfo("America/Chicago"))
+    expect(on_the_way).to_contain_text(f"{at:%H:%M}. Tell us when you are here.")
+    assert coming.expected_at - coming.on_the_way_at == timedelta(minutes=20)
+    assert coming.arrived_at is None
 
 
 def test_cancel_asks_once_more(page, world, order):
@@ -178,3 +195,109 @@ def test_it_fits(open_page, world, order, width):
     make_ready(world, order)
     page = show(open_page(viewport={"width": width, "height": 844}), order)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def name_collector(page, name="Bo Collector", **contact):
+    page.get_by_role("link", name="Let somebody else collect").click()
+    page.get_by_label("Name").fill(name)
+    for label, words in contact.items():
+        page.get_by_label(f"Their {label}").fill(words)
+    page.get_by_role("button", name="Make a code for them").click()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_somebody_else_collects_by_a_code_of_their_own(open_page, world, order, javascript):
+    make_ready(world, order)
+    page = show(open_page(viewport=PHONE, java_script_enabled=javascript), order)
+    name_collector(page)
+    named = page.get_by_role("region", name="Bo collects for you")
+    code, token = world.order(order.id).collector_code, world.order(order.id).collector_token
+    expect(named).to_contain_text(code)
+    link = named.get_by_role("link", name="Text it").get_attribute("href")
+    assert link.startswith("sms:?&body=")
+    assert token in link
+
+    bo = open_page(viewport=PHONE, java_script_enabled=javascript)
+    bo.goto(f"/p/{token}")
+    expect(headline(bo)).to_have_text("Ready to collect")
+    expect(bo.get_by_text(code)).to_be_visible()
+    expect(bo.get_by_role("img", name="QR code")).to_be_visible()
+
+    named.get_by_role("button", name="Take the code back").click()
+    expect(page.get_by_text("Taken back.")).to_be_visible()
+    bo.reload()
+    expect(headline(bo)).to_have_text("This link does not lead to an order")
+
+
+def test_what_is_wrong_is_said_beside_it_and_nothing_typed_is_lost(page, world, order):
+    show(page, order)
+    name_collector(page, telephone="abc", **{"e-mail": "bo@example.com"})
+    phone = page.get_by_label("Their telephone")
+    expect(phone).to_have_attribute("aria-invalid", "true")
+    expect(phone).to_have_accessible_description("That is not a telephone number.")
+    expect(page.get_by_label("Their e-mail")).to_have_value("bo@example.com")
+    assert world.order(order.id).collector_name is None
+    assert_accessible(page)
+
+
+def test_the_steps_have_their_times(page, world, order):
+    make_ready(world, order)
+    steps = show(page, order).get_by_role("region", name="Progress").get_by_role("listitem")
+    expect(steps).to_contain_text(["Ordered", "Set aside for you", "Being packed", "Ready to collect", "Collected"])
+    expect(page.locator("[aria-current=step]")).to_contain_text("Ready to collect")
+    expect(steps.locator("time")).to_have_count(4)
+
+
+def test_it_says_when_it_is_offline_and_goes_on_by_itself(page, world, order):
+    page.clock.install()
+    show(page, order)
+    page.context.set_offline(True)
+    expect(page.locator("#stale")).to_contain_text("No connection. What you see is from")
+    world.work()
+    page.context.set_offline(False)
+    expect(headline(page)).to_have_text("The store has your items")
+    expect(page.locator("#stale")).to_be_empty()
+
+
+def test_it_asks_less_often_where_nothing_happens_and_gets_no_page_for_it(page, order):
+    page.clock.install()
+    show(page, order)
+    answers = []
+    page.on("response", lambda answer: answer.url.endswith(order.page_token) and answers.append(answer.status))
+    with page.expect_response(f"**/p/{order.page_token}"):
+        page.clock.run_for(11_000)
+    page.clock.run_for(11_000)
+    assert answers == [304]
+    with page.expect_response(f"**/p/{order.page_token}"):
+        page.clock.run_for(5_000)
+    assert answers == [304, 304]
+
+
+def test_what_is_being_typed_stays(page, world, order):
+    page.clock.install()
+    make_ready(world, order)
+    show(page, order).get_by_label("Car").fill("red Golf")
+    with unit_of_work():
+        service.set_out(queries.lock_order(order.id), None, now=utcnow())
+    page.clock.run_for(11_000)
+    expect(page.get_by_role("region", name="The store knows that you are on your way")).to_be_visible()
+    expect(page.get_by_label("Car")).to_have_value("red Golf")
+    expect(page.get_by_label("Car")).to_be_focused()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, {"width": 768, "height": 1024}], ids=["phone", "tablet"])
+def test_every_stage_is_accessible(open_page, world, order, viewport):
+    page = open_page(viewport=viewport)
+    world.work()
+    assert_accessible(show(page, order))
+    with unit_of_work():
+        collectors.name_collector(queries.lock_order(order.id), {"name": "Bo"}, actor=Actor("customer"), now=utcnow())
+    collectors_page = f"/p/{world.order(order.id).collector_token}"
+    for steps in ((), (service.start_picking, service.mark_ready), (hand_over,)):
+        act(order, *steps)
+        assert_accessible(show(page, order))
+        page.goto(collectors_page)
+        assert_accessible(page)
+    page.goto(f"/p/{order.page_token}/receipt")
+    expect(headline(page)).to_have_text("Receipt")
+    assert_accessible(page)

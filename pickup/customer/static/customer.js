@@ -1,41 +1,95 @@
-// Keeps the page true while the order goes on: asks now and then, and changes what is shown only if something changed.
+// Keeps the page true while the order goes on: asks now and then, less often where nothing happens, and changes what is
+// shown only if something changed. Says so where it cannot ask.
 
-const REFRESH_MS = 10000;
+const FIRST_MS = 10000;
+const LONGEST_MS = 60000;
+const PATIENCE_MS = 10000;
 let timer = null;
+let pause = FIRST_MS;
+let shownAt = new Date();
 
 const order = () => document.querySelector("#order");
+const stale = () => document.querySelector("#stale");
 
 const refresh = async () => {
   clearTimeout(timer);
   try {
-    const answer = await fetch(location.pathname, { signal: AbortSignal.timeout(REFRESH_MS) });
+    const answer = await fetch(location.pathname, {
+      headers: { "If-None-Match": `"${order().dataset.state}"` },
+      cache: "no-store",
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    if (answer.status === 404) return location.reload(); // the link counts no more
     if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    else if (answer.status !== 304) throw new Error(answer.statusText);
+    pause = answer.ok ? FIRST_MS : Math.min(pause * 1.5, LONGEST_MS);
+    shownAt = new Date();
+    say("");
   } catch {
-    // No network for a moment; what is shown stays, and it is asked again.
+    pause = Math.min(pause * 2, LONGEST_MS);
+    sayStale();
   }
   schedule();
 };
 
 const schedule = () => {
   clearTimeout(timer);
-  if (!document.hidden && "changing" in order().dataset) timer = setTimeout(refresh, REFRESH_MS);
+  if (!document.hidden && "changing" in order().dataset) timer = setTimeout(refresh, pause);
 };
 
+const atOnce = () => {
+  pause = FIRST_MS;
+  if ("changing" in order().dataset) refresh();
+};
+
+const sayStale = () => {
+  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: order().dataset.zone };
+  say(`No connection. What you see is from ${shownAt.toLocaleTimeString("en", time)}.`);
+};
+
+const say = (words) => {
+  if (stale().textContent !== words) stale().textContent = words;
+};
+
+// What somebody is typing, has chosen or opened stays, by the ids of the fields.
 const show = (page) => {
   const next = page.querySelector("#order");
   if (!next || next.dataset.state === order().dataset.state) return;
-  const note = document.querySelector("#note")?.value;
-  const wish = document.querySelector("[name=wish]:checked")?.value;
-  const open = document.querySelector(".wish details")?.open;
+  const typed = [...order().querySelectorAll("input[id], select[id]")].map((field) => [field.id, field.value]);
+  const open = [...order().querySelectorAll("details[open]")].map((each) => each.id);
+  const wish = order().querySelector("[name=wish]:checked")?.value;
+  const focused = order().contains(document.activeElement) && document.activeElement.id;
+  const headline = document.querySelector("#headline").textContent;
   document.title = page.title;
   order().replaceWith(next);
-  const field = document.querySelector("#note");
-  if (field && note) field.value = note;
-  const radio = document.querySelector(`[name=wish][value=${wish}]`);
-  if (radio && open) radio.checked = radio.closest("details").open = true;
-  document.querySelector("#news").textContent = document.querySelector("#headline").textContent;
+  for (const [id, value] of typed) {
+    const field = document.getElementById(id);
+    if (field && value) field.value = value;
+  }
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  const radio = open.includes("change-wish") && document.querySelector(`[name=wish][value=${wish}]`);
+  if (radio) radio.checked = true;
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  const news = document.querySelector("#headline").textContent;
+  if (news !== headline) document.querySelector("#news").textContent = news;
+  offer();
 };
 
-document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
-addEventListener("pagehide", () => clearTimeout(timer));
-schedule();
+// What only a script can do is offered where it can.
+const offer = () => {
+  for (const button of document.querySelectorAll("[data-share]")) button.hidden = !navigator.share;
+  for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+};
+
+document.addEventListener("click", ({ target }) => {
+  if (target.matches("[data-share]")) navigator.share({ text: target.dataset.share }).catch(() => {});
+  if (target.matches("[data-print]")) print();
+});
+offer();
+if (order()) {
+  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : atOnce()));
+  addEventListener("online", atOnce);
+  addEventListener("offline", sayStale);
+  addEventListener("pagehide", () => clearTimeout(timer));
+  schedule();
+}

@@ -1,0 +1,74 @@
+"""What a collector is told: their own code and page, once the order is ready."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, Uuid, all_, any_, bindparam, func, select
+
+from pickup.core.db import db
+from pickup.core.outbox import Task
+from pickup.notifications import service as notifications
+from pickup.notifications.models import Message
+from pickup.orders import collectors, queries
+from pickup.orders.announcing import QR_CONTENT_ID, Announcement, local_time
+from pickup.orders.models import Order
+from pickup.orders.presenting import collector_url
+
+KIND = "collector"
+# Whoever has the customer's link may have us write to anybody: not to everybody.
+MAILS_MAX = 5
+
+
+def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement]:
+    """Write the messages to collectors who may still collect; by task."""
+    orders = queries.get_orders(task.subject_id for task in tasks)
+    written = _written(tasks)
+    about = [
+        (task, order)
+        for task in tasks
+        if collectors.is_still_named(order := orders[task.subject_id], task.data)
+        and written.get(order.id, 0) < MAILS_MAX
+    ]
+    messages = notifications.write_messages([_draft(task, order) for task, order in about], now=now)
+    return {
+        task.id: Announcement(message, order.collector_code)
+        for (task, order), message in zip(about, messages, strict=True)
+        if message.sent_at is None
+    }
+
+
+def _written(tasks: Sequence[Task]) -> dict[uuid.UUID, int]:
+    """How often each order has had us write to collectors; what was written for these tasks does not count."""
+    rows = db.session.execute(
+        select(Message.order_id, func.count())
+        .where(Message.order_id == any_(_array([task.subject_id for task in tasks], Uuid())), Message.kind == KIND)
+        .where(Message.event_id != all_(_array([task.event_id for task in tasks], BigInteger())))
+        .group_by(Message.order_id)
+    )
+    return dict(rows.all())
+
+
+def _array(values: list[Any], kind: Any) -> Any:
+    return bindparam(None, values, type_=ARRAY(kind), unique=True)
+
+
+def _draft(task: Task, order: Order) -> notifications.Draft:
+    return notifications.Draft(
+        event_id=task.event_id,
+        order_id=order.id,
+        kind=KIND,
+        recipient=order.collector_email or "",
+        locale=order.locale,
+        context={
+            "order": order,
+            "store": order.store,
+            "name": order.collector_name,
+            "customer": order.customer_name,
+            "code": order.collector_code,
+            "url": collector_url(order),
+            "hold_until": local_time(order.hold_until, order),
+            "qr": f"cid:{QR_CONTENT_ID}",
+        },
+    )
