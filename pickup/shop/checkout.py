@@ -41,27 +41,35 @@ class Form:
     """The idempotency key: in a hidden field, so that a form sent twice orders once."""
     shown_total: str
     """`359 USD`: what the customer saw. The API refuses any other."""
+    shown_store: str
+    """The store that the customer saw. It may be another one by the time of the order, which is then said."""
 
 
 def blank() -> Form:
     """A form that nobody has filled in."""
-    return Form({"who": "me", "card": CARDS[0][0]}, str(uuid.uuid4()), "")
+    return Form({"who": "me", "card": CARDS[0][0]}, str(uuid.uuid4()), "", "")
 
 
 def read(fields: Mapping[str, str]) -> Form:
     """The form as it came back."""
     typed = {name: fields.get(name, "").strip() for name in FIELDS}
-    return Form(typed, fields.get("attempt", "") or str(uuid.uuid4()), fields.get("shown_total", ""))
+    return Form(
+        typed,
+        fields.get("attempt", "") or str(uuid.uuid4()),
+        fields.get("shown_total", ""),
+        fields.get("shown_store", ""),
+    )
 
 
 def anew(form: Form) -> Form:
     """The same words for another attempt: what was refused is refused again under its key."""
-    return Form(form.typed, str(uuid.uuid4()), "")
+    return Form(form.typed, str(uuid.uuid4()), "", "")
 
 
-def with_total(form: Form, total: Mapping[str, Any]) -> Form:
-    """The form beside this total."""
-    return replace(form, shown_total=f"{total['amount']} {total['currency']}")
+def beside(form: Form, quote: Mapping[str, Any]) -> Form:
+    """The form beside a quote: the customer sees both."""
+    total = quote["total"]
+    return replace(form, shown_total=f"{total['amount']} {total['currency']}", shown_store=quote["store"]["ref"])
 
 
 def order_of(

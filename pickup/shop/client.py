@@ -119,7 +119,7 @@ class PickupApi:
             document = answer.json()
         except requests.RequestException as error:
             raise ApiError(0, "no_answer", str(error)) from error
-        if answer.ok and isinstance(document, dict):
+        if answer.status_code < 300 and isinstance(document, dict):
             return document
         problem = document if isinstance(document, dict) else {}
         raise ApiError(answer.status_code, problem.get("code", "unknown"), problem.get("detail", ""), problem)

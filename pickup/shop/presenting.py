@@ -28,7 +28,7 @@ VERDICTS = {
 
 # Status, or what goes before it: the headline, and what it means for the customer.
 STATUS_WORDS = {
-    "requires_action": ("Your bank asks for you", "It wants to be sure that it is you who pays."),
+    "requires_action": ("Please confirm with your bank", "It wants to be sure that it is you who pays."),
     "offer": ("Please choose", "The store cannot keep its word. Your pickup page has what there is instead."),
     "awaiting_payment": ("We are waiting for your bank", "It has not answered yet. You need not do anything."),
     "placed": ("We are checking the shelves", "This takes a moment."),

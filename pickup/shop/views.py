@@ -10,6 +10,7 @@ from flask import Response, current_app, flash, g, make_response, redirect, rend
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.config import Settings
+from pickup.core import problems
 from pickup.core.clock import utcnow
 from pickup.core.errors import NotFound
 from pickup.core.pages import Pages
@@ -39,7 +40,7 @@ def say_how_to_open(error: NoKey) -> Response:
 def say_closed(error: ApiError) -> Response:
     """The API does not answer, or not as it should: words, and a way to try again."""
     if error.status == 404:
-        raise NotFound("There is no such thing in this shop.")
+        return problems.of(NotFound("There is no such thing in this shop."))
     return make_response(render_template("shop/closed.html", problem=error), 503)
 
 
@@ -126,7 +127,7 @@ def add_to_basket() -> Answer:
         here.basket = baskets.add(
             here.basket, product["sku"], product["name"], baskets.quantity_of(form.get("quantity", "")) or 1
         )
-        flash(f"{product['name']} is in your basket.")
+        flash(f"{product['name']} is in your basket.", "added")
     except baskets.BasketFull:
         flash(f"The basket is full: {baskets.LINES_MAX} different products are the most.")
     back = url_for("shop.show_products", after=form.get("after") or None, _anchor=f"p-{product['sku']}")
@@ -163,6 +164,8 @@ def check_out() -> Answer:
     except ApiError as error:
         return _refused(api, form, error)
     here.remember_order(order["id"])
+    if form.shown_store not in ("", order["store"]["ref"]):
+        flash(f"Meanwhile somebody was faster: now {order['store']['name']} is the nearest that has everything.")
     return redirect(url_for("shop.show_order", order_id=order["id"]), 303)
 
 
@@ -202,7 +205,7 @@ def _refused(api: PickupApi, form: checkout.Form, error: ApiError) -> Answer:
 def _checkout_page(
     form: checkout.Form, quote: Json | None, *, message: str = "", errors: dict[str, str] | None = None
 ) -> str:
-    form = checkout.with_total(form, quote["total"]) if quote else form
+    form = checkout.beside(form, quote) if quote else form
     return render_template(
         "shop/checkout.html", form=form, quote=quote, message=message, errors=errors or {}, cards=checkout.CARDS
     )
