@@ -24,6 +24,12 @@ class Offer:
     """What is wrong with a line, by SKU."""
 
     @property
+    def is_sent(self) -> bool:
+        """Whether other stores send something: the quoted one has not all of it on its shelf."""
+        ref = self.quote["store"]["ref"] if self.quote else None
+        return any(store["ref"] == ref and not store["available"] for store in self.stores)
+
+    @property
     def line_totals(self) -> dict[str, Json]:
         """The quoted lines by SKU."""
         return {line["sku"]: line for line in self.quote["lines"]} if self.quote else {}

@@ -39,7 +39,9 @@ def say_how_to_open(error: NoKey) -> Response:
 @blueprint.errorhandler(ApiError)
 def say_closed(error: ApiError) -> Response:
     """The API does not answer, or not as it should: words, and a way to try again."""
-    if error.status == 404:
+    if error.status in (400, 404, 422):
+        if "/store_ref" in error.fields:  # it is not there any more
+            visit.current().store = None
         return problems.of(NotFound("There is no such thing in this shop."))
     return make_response(render_template("shop/closed.html", problem=error), 503)
 

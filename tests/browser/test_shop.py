@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Page, expect
 
+from pickup.core import revisions
 from pickup.core.db import db, unit_of_work
 from pickup.dev import demo
 from pickup.inventory.models import StockLevel
@@ -91,7 +92,7 @@ def test_from_the_first_look_to_the_pickup_code(open_page, world, told, size):
         demo.plant_demo()
     page = open_page(viewport={"width": size[0], "height": size[1]})
     page.goto("/shop")
-    expect(headline(page)).to_have_text("Order now, collect today")
+    expect(headline(page)).to_have_text("Order here, collect nearby")
     assert_accessible(page)
     page.get_by_label("ZIP or postcode").fill("72712")
     page.get_by_role("button", name="Find stores").click()
@@ -263,7 +264,7 @@ def test_the_nearest_that_has_everything_or_the_one_that_was_chosen(page, milk):
     expect(page.get_by_text("Rogers Market does not have all of it.")).to_be_visible()
 
     page.get_by_role("button", name="Choose Rogers Market").click()
-    expect(page.get_by_role("region", name="Rogers Market")).to_be_visible()  # Springdale sends the bread
+    expect(page.get_by_role("region", name="Rogers Market")).to_contain_text("Other stores send what this one does not")
     assert_accessible(page)
     page.get_by_role("button", name="Take the nearest that has everything").click()
     expect(page.get_by_role("region", name="Springdale Market")).to_be_visible()
@@ -361,10 +362,26 @@ def test_an_order_of_another_browser(open_page, milk):
     mine = to_the_checkout(open_page())
     order(mine)
     expect(headline(mine)).to_have_text("We are checking the shelves")
-    for address in (mine.url, "/shop/orders/x", "/shop/products/nothing"):
+    for address in (mine.url, "/shop/orders/x", "/shop/products/nothing", "/shop?after=nothing"):
         stranger = open_page()
         assert stranger.goto(address).status == 404
         expect(headline(stranger)).to_be_visible()
+
+
+def test_a_store_that_is_there_no_more(page, world, milk):
+    find_stores(page)
+    with unit_of_work():
+        db.session.query(Store).filter_by(ref="near").one().ref = "renamed"
+        revisions.bump("stores")
+    assert page.goto("/shop").status == 404
+    page.get_by_role("link", name="Go to the shop").click()
+    expect(page.get_by_role("link", name="Choose a store")).to_be_visible()
+
+
+def test_a_forged_cookie_is_no_basket(page, live_server, milk):
+    page.context.add_cookies([{"name": "shop", "value": "eyJiYXNrZXQiOltdfQ.x.y", "url": live_server}])
+    assert page.goto("/shop/basket").status == 200
+    expect(page.get_by_text("There is nothing in it yet")).to_be_visible()
 
 
 def test_the_tablet_in_the_same_browser_leaves_the_basket_alone(page, world, milk):
