@@ -13,6 +13,7 @@ CARDS = (
     ("tok_declined", "A card that is declined", "Nothing is ordered."),
 )
 TOTAL = re.compile(r"([0-9]{1,16}) ([A-Z]{3})")
+ATTEMPT = re.compile(r"[0-9a-f-]{36}")
 FIELDS = ("name", "email", "phone", "who", "collector_name", "collector_email", "card")
 # Where the API finds fault, and the field of ours that it came from.
 POINTERS = {
@@ -28,6 +29,7 @@ FIELDS_WRONG = "Nothing was ordered yet. Please look at the marked fields."
 REFUSALS = {
     "payment_declined": "Your bank declined the payment. Nothing was ordered; another card may work.",
     "too_many_declines": "Too many payments were declined: please try again in ten minutes. Nothing was ordered.",
+    "idempotency_key_reused": "This form was sent before, with another basket. Look whether that was ordered already.",
     "price_changed": "The price has changed while you were here. Nothing was ordered; this is the new total.",
 }
 
@@ -53,9 +55,11 @@ def blank() -> Form:
 def read(fields: Mapping[str, str]) -> Form:
     """The form as it came back."""
     typed = {name: fields.get(name, "").strip() for name in FIELDS}
+    attempt = fields.get("attempt", "")
+    is_ours = ATTEMPT.fullmatch(attempt) is not None
     return Form(
         typed,
-        fields.get("attempt", "") or str(uuid.uuid4()),
+        attempt if is_ours else str(uuid.uuid4()),
         fields.get("shown_total", ""),
         fields.get("shown_store", ""),
     )

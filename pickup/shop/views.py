@@ -95,8 +95,7 @@ def find_stores() -> Answer:
         return make_response(_stores_page(None, typed=form, problem="; ".join(error.fields.values())), 422)
     here.place = {"near": found["place"]} if "near" in place else place
     here.is_pinned = False
-    nearest = next((each for each in found["data"] if not each["paused"]), None)
-    here.store = nearest and {"ref": nearest["ref"], "name": nearest["name"]}
+    here.store = _nearest(found["data"])
     return redirect(url_for("shop.show_stores"), 303)
 
 
@@ -105,11 +104,9 @@ def choose_store() -> Answer:
     """This store and no other; or, with an empty `ref`, the nearest that has everything."""
     here, ref = visit.current(), request.form.get("ref", "")
     stores = _api().stores(here.place)["data"] if here.place else []
-    chosen = next((each for each in stores if each["ref"] == ref), None)
-    here.is_pinned = chosen is not None
-    if chosen or stores:
-        store = chosen or stores[0]
-        here.store = {"ref": store["ref"], "name": store["name"]}
+    chosen = [each for each in stores if each["ref"] == ref]
+    here.is_pinned = bool(chosen)
+    here.store = _nearest(chosen or stores)
     return redirect(url_for("shop.show_basket" if request.form.get("from") == "basket" else "shop.show_products"), 303)
 
 
@@ -219,6 +216,11 @@ def _stores_page(found: Json | None, *, typed: Mapping[str, str] = NOTHING_TYPED
     return render_template(
         "shop/store.html", stores=stores, plan=plan, is_empty=found is not None, typed=typed, problem=problem
     )
+
+
+def _nearest(stores: list[Json]) -> Json | None:
+    """The first that takes orders, as much of it as a visit keeps."""
+    return next(({"ref": each["ref"], "name": each["name"]} for each in stores if not each["paused"]), None)
 
 
 def _own(order_id: object) -> str:

@@ -75,10 +75,10 @@ def keep(response: Response) -> Response:
 def _read(cookie: str) -> Visit:
     try:
         values = _serializer().loads(cookie, max_age=int(SESSION_LIFETIME.total_seconds()))
-    except BadSignature:
+        basket = tuple(Line(**line) for line in values.pop("basket"))
+        return Visit(**values | {"basket": basket, "orders": tuple(values["orders"])})
+    except (BadSignature, KeyError, TypeError):  # forged, too old, or of another version of this shop
         return Visit()
-    basket = tuple(Line(**line) for line in values.pop("basket"))
-    return Visit(**values | {"basket": basket, "orders": tuple(values["orders"])})
 
 
 def _serializer() -> URLSafeTimedSerializer:

@@ -116,12 +116,13 @@ def test_round_numbers(at_least, number):
 
 # The form at the checkout
 
+KEY = "2f1c7d0e-8a53-4d2b-9e11-6f0a1b2c3d4e"
 TYPED = {
     "name": " Ada ",
     "email": "ada@example.com",
     "who": "me",
     "card": "tok_ok",
-    "attempt": "k",
+    "attempt": KEY,
     "collector_name": "B",
 }
 
@@ -151,8 +152,11 @@ def test_a_total_that_nobody_was_shown_is_none(total):
 def test_a_repetition_keeps_its_key_and_another_attempt_does_not():
     form = checkout.read(TYPED | {"shown_total": "718 USD"})
 
-    assert form.attempt == "k"
-    assert checkout.anew(form).attempt not in ("", "k")
+    assert form.attempt == KEY
+    assert checkout.anew(form).attempt != KEY
+    assert [len(checkout.read(TYPED | {"attempt": forged}).attempt) for forged in ("", "中", "k\n", "x" * 300)] == [
+        36
+    ] * 4
     assert checkout.anew(form).typed == form.typed
     quote = {"total": {"amount": 1, "currency": "EUR"}, "store": {"ref": "7"}}
     assert (checkout.beside(form, quote).shown_total, checkout.beside(form, quote).shown_store) == ("1 EUR", "7")
