@@ -35,6 +35,7 @@ from pickup.payments import views as gateway_views
 from pickup.payments.gauges import payment_gauges
 from pickup.pricing import views as pricing_views
 from pickup.reference import views as reference_views
+from pickup.shop import views as shop_views
 from pickup.staff import commands as staff_commands
 from pickup.staff import goods_views as staff_goods_views
 from pickup.staff import live_views as staff_live_views
@@ -122,6 +123,7 @@ def _register_pages(app: Flask) -> None:
         management_views.blueprint,
         customer_views.blueprint,
         bank_views.blueprint,
+        shop_views.blueprint,
     ):
         app.register_blueprint(blueprint)
 

@@ -93,6 +93,9 @@ class Settings:
     outbox_lease_seconds: int
     idempotency_keep_hours: int
 
+    shop_api_url: str
+    shop_api_key: str | None = field(repr=False)
+
     @property
     def uses_embedded_postgres(self) -> bool:
         """Whether PostgreSQL comes with the checkout: nobody named a real one."""
@@ -187,6 +190,8 @@ class Settings:
                 stripe_api_base=env.str("STRIPE_API_BASE", "") or None,
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
                 idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
+                shop_api_url=env.str("SHOP_API_URL", f"http://127.0.0.1:{port}"),
+                shop_api_key=env.str("SHOP_API_KEY", "") or None,
             )
 
 

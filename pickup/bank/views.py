@@ -1,5 +1,6 @@
 """HTTP of the sandbox's bank. Its address is its key, as with the customer's page."""
 
+import re
 import uuid
 
 from flask import redirect, render_template, request, url_for
@@ -15,6 +16,9 @@ from pickup.payments.models import Payment
 from pickup.payments.sandbox import SandboxGateway
 
 blueprint = Pages("bank", __name__, url_prefix="/bank", static_folder=None)
+
+# A path, and no other host: two slashes, or a backslash that browsers take for one, would lead there.
+PATH_HERE = re.compile(r"/[A-Za-z0-9_-][A-Za-z0-9_/-]*")
 
 Answer = str | BaseResponse
 
@@ -51,5 +55,9 @@ def _payment(key: uuid.UUID) -> Payment:
 
 
 def _to_the_order(payment: Payment) -> Answer:
+    """Back to the shop, if it has said where that is (`?return_to=/path`, here and nowhere else); or to the order."""
+    back = request.args.get("return_to", "")
+    if PATH_HERE.fullmatch(back):
+        return redirect(back, 303)
     order = queries.get_order(payment.order_id)
     return redirect(url_for("customer.show", token=order.page_token), 303)

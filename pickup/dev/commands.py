@@ -18,6 +18,8 @@ from pickup.dev.till import Till
 from pickup.dev.till_link import Link, Refused
 
 DEMO_NOTE = "demo.txt"
+SHOP_KEY = "shop_key"
+SHOP_CLIENT = "demo-shop"
 
 dev_group = AppGroup("dev", help="Development only.")
 
@@ -30,6 +32,17 @@ def seed() -> None:
         note = plant_demo()
     (settings.home / DEMO_NOTE).write_text(note)
     click.echo(note)
+
+
+@dev_group.command("shop-key")
+def shop_key() -> None:
+    """Make the demo shop's key for the API, and keep it in the home for `make run`."""
+    settings: Settings = current_app.extensions["settings"]
+    note = settings.home / SHOP_KEY
+    note.unlink(missing_ok=True)
+    note.touch(mode=0o600)
+    with unit_of_work():
+        note.write_text(auth.create_key(SHOP_CLIENT, ["shop"]))
 
 
 @dev_group.command("till")

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,7 @@ from pickup.dev.server_user import EmbeddedServerError
 from pickup.dev.supervisor import Output, Program, Stopped, Supervisor
 
 QUEUES = ("reservations", "payments", "notifications")
+SHOP_KEY = "shop_key"
 FIRST = ("mail", "web")
 FIRST_PATIENCE_SECONDS = 10.0
 WEB_BACKLOG = 1024
@@ -65,6 +67,8 @@ def _run(settings: Settings, supervisor: Supervisor, output: Output, stack: Exit
     _step(supervisor, "migrate", "db", "upgrade")
     if settings.seed == "demo" and _is_empty(settings):
         _step(supervisor, "seed", "dev", "seed")
+    if settings.shop_api_key is None:
+        settings = replace(settings, shop_api_key=_shop_key(settings, supervisor))
     _empty(settings.home / "metrics")
     _listen(web_socket, settings.port)
     table = programs(settings, web_socket.fileno(), _mail_port(settings))
@@ -98,10 +102,11 @@ def programs(settings: Settings, web_socket: int, mail_port: int | None) -> list
     """
     python = sys.executable
     mail = {"PICKUP_SMTP_URL": f"smtp://127.0.0.1:{mail_port}"} if mail_port else {}
+    shop = {"PICKUP_SHOP_API_KEY": settings.shop_api_key} if settings.shop_api_key else {}
     catcher = (python, "-m", "pickup.dev.mailcatcher", str(mail_port), str(settings.home / "mail"))
     return [
         *([Program("mail", catcher, stop_last=True)] if mail_port else []),
-        Program("web", (python, *_web(settings, web_socket)), mail, keep_open=(web_socket,)),
+        Program("web", (python, *_web(settings, web_socket)), mail | shop, keep_open=(web_socket,)),
         Program("relay", (python, "-m", "worker.relay"), mail),
         Program("schedule", (python, "-m", "worker.schedule"), mail),
         *(Program(queue, (python, "-m", "worker.work", queue), mail) for queue in QUEUES),
@@ -134,7 +139,12 @@ class Announcement:
     def text(self) -> str:
         """The addresses, and how to sign in to the demo."""
         url = f"http://127.0.0.1:{self._settings.port}"
-        places = [("The store's tablet", "/staff"), ("Management", "/admin"), ("The API", "/docs")]
+        places = [
+            ("The demo shop", "/shop"),
+            ("The store's tablet", "/staff"),
+            ("Management", "/admin"),
+            ("The API", "/docs"),
+        ]
         if self._settings.smtp_url is None:
             places.append(("Mail it has sent", "/dev/mail"))
         lines = ["", *(f"  {what:<20}{url}{path}" for what, path in places), ""]
@@ -223,6 +233,22 @@ def _is_empty(settings: Settings) -> bool:
     url = settings.sqlalchemy_url.replace("postgresql+psycopg://", "postgresql://", 1)
     with psycopg.connect(url) as connection:
         return connection.execute("SELECT NOT EXISTS (SELECT FROM stores)").fetchone() == (True,)
+
+
+def _shop_key(settings: Settings, supervisor: Supervisor) -> str:
+    """The demo shop's key for the API: made once, and once more where the database is another one."""
+    note = settings.home / SHOP_KEY
+    if not (note.exists() and _knows_key(settings, note.read_text())):
+        _step(supervisor, "shop", "dev", "shop-key")
+    return note.read_text()
+
+
+def _knows_key(settings: Settings, key: str) -> bool:
+    """Whether the key was made here. A revoked one was, and stays revoked."""
+    url = settings.sqlalchemy_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    statement = "SELECT EXISTS (SELECT FROM api_keys WHERE digest = sha256(convert_to(%s, 'UTF8')))"
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement, [key]).fetchone() == (True,)
 
 
 def _empty(folder: Path) -> None:

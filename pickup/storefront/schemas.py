@@ -130,12 +130,22 @@ class NearStoreSchema(Schema):
     )
 
 
+class PlaceSchema(Schema):
+    """A point on WGS-84."""
+
+    lat = fields.Float(metadata={"description": "degrees", "example": 36.37})
+    lon = fields.Float(metadata={"description": "degrees", "example": -94.21})
+
+
 class NearStoresSchema(Schema):
     """Stores, nearest first, equal distances by `ref`."""
 
     data = fields.List(fields.Nested(NearStoreSchema), required=True)
     next = fields.String(
         required=True, allow_none=True, metadata={"description": "always null: `limit` and `radius_km` bound the list"}
+    )
+    place = fields.Nested(
+        PlaceSchema, required=True, metadata={"description": "what the distances are from: where the postcode is, say"}
     )
 
 

@@ -49,14 +49,15 @@ def list_stores(query: dict[str, Any]) -> dict[str, Any]:
     long said nothing is trusted less: see `till_feed`.
     """
     near = query.get("near")
+    place = locate(query, prefix="") if near is None else near
     stores = service.near_stores(
-        locate(query, prefix="") if near is None else near,
+        place,
         limit=query["limit"],
         radius_metres=query["radius_km"] * METRES_PER_KM,
         items=query.get("items"),
         now=utcnow(),
     )
-    return {"data": stores, "next": None}
+    return {"data": stores, "next": None, "place": place}
 
 
 @blueprint.get("/products")

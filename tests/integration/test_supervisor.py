@@ -319,3 +319,9 @@ def test_the_mail_pages(catcher: int, settings: Settings) -> None:
     assert "script-src" not in html.headers["Content-Security-Policy"]
     for wrong in ("0" * 32, "port", "..%2fport"):
         assert client_of.get(f"/dev/mail/{wrong}").status_code == 404
+
+
+def test_the_demo_shop_gets_its_key(settings: Settings) -> None:
+    web = {one.name: one for one in run.programs(replace(settings, shop_api_key="pk_1"), web_socket=3, mail_port=None)}
+
+    assert [name for name, one in web.items() if "PICKUP_SHOP_API_KEY" in one.environment] == ["web"]
