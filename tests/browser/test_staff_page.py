@@ -197,8 +197,8 @@ def test_a_refresh_leaves_the_focus_where_it_is(page, place):
 
 
 def test_a_lost_connection_is_said(page, place):
-    sign_in(page)
-    expect(page.get_by_label("Pickup code")).to_be_focused()
+    with page.expect_response("**/staff/board"):
+        sign_in(page)
     page.context.set_offline(True)
     expect(page.get_by_text("No connection.")).to_be_visible()
     page.context.set_offline(False)

@@ -66,16 +66,21 @@ if (board && "AudioContext" in window) {
 if (board) {
   let shown = null; // what the server sent last; the browser's own serialisation of it differs
   let timer = null;
+  let turns = 0;
 
   const refresh = async () => {
     clearTimeout(timer);
+    const turn = ++turns;
     try {
       const answer = await fetch(board.dataset.url, { signal: AbortSignal.timeout(REFRESH_MS) });
       if (answer.redirected) return location.reload(); // signed out meanwhile
       if (!answer.ok) throw new Error(answer.statusText);
-      show(await answer.text());
+      const html = await answer.text();
+      if (turn !== turns) return; // somebody has asked again meanwhile: the newest answer counts
+      show(html);
       setStale(false);
     } catch {
+      if (turn !== turns) return;
       setStale(true);
     }
     listen();

@@ -12,7 +12,7 @@ from pickup.core.types import Actor, Money
 from pickup.orders import money_checks, queries, service, shelf_price
 from pickup.payments.queries import payment_of
 from pickup.pricing import service as pricing
-from pickup.pricing.queries import prices_in_force
+from pickup.pricing.queries import prices_at
 from pickup.pricing.service import PriceChange
 from tests.concurrency.together import PATIENCE_SECONDS, at_once, in_own_session
 
@@ -41,7 +41,7 @@ def change(amount):
     changes = [
         PriceChange(sku, Money(times * amount, "USD"), zone="", valid_from=now) for sku, times in (("A", 1), ("B", 2))
     ]
-    pricing.record_changes(changes, now=now, recorded_by="test")
+    pricing.record_all(pricing.state(changes, now=now), begins=now, recorded_by="test")
 
 
 def hand_over(order_id):
@@ -81,11 +81,11 @@ def test_a_change_that_is_committed_while_goods_are_handed_over(world, ready, mo
     change_now = in_own_session(world.app, partial(change, 500))
 
     def read_and_be_overtaken(*args, **values):
-        prices = prices_in_force(*args, **values)
+        prices = prices_at(*args, **values)
         at_once([change_now])
         return prices
 
-    monkeypatch.setattr(shelf_price, "prices_in_force", read_and_be_overtaken)
+    monkeypatch.setattr(shelf_price, "prices_at", read_and_be_overtaken)
     in_own_session(world.app, partial(hand_over, ready[0]))()
     monkeypatch.undo()
     in_own_session(world.app, partial(hand_over, ready[1]))()
