@@ -157,7 +157,7 @@ _NEWEST_VERSION = select(func.coalesce(func.max(Price.version), 0))
 
 def newest_version() -> int:
     """The version of the last entry; 0 while there is none."""
-    return db.session.execute(_NEWEST_VERSION).scalar_one()
+    return int(run(_NEWEST_VERSION, {}).scalar_one())
 
 
 # What concerns a zone: its own prices, and of those that hold everywhere the ones that can ever be on its shelf. Prices

@@ -162,11 +162,10 @@ def _load() -> StoreDirectory:
     revision = queries.revision()
     special_days = queries.all_special_days()
     settings: Settings = current_app.extensions["settings"]
+    rows = queries.all_stores()
+    # After the stores: of one that moves between the two reads, both zones are known then, and since when they hold.
     zones = queries.price_zones_of_moved()
-    stores = [
-        StoreEntry.of(store, special_days.get(store.id, {}), zones.get(store.id, ()), settings)
-        for store in queries.all_stores()
-    ]
+    stores = [StoreEntry.of(store, special_days.get(store.id, {}), zones.get(store.id, ()), settings) for store in rows]
     return StoreDirectory(stores, revision)
 
 
