@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pickup.catalog.models import Product
@@ -84,6 +85,9 @@ class Order(Base):
     arrival_note: Mapped[str | None]
     arrival_bay: Mapped[str | None]
     arrival_car: Mapped[str | None]
+    wave_id: Mapped[uuid.UUID | None] = mapped_column(doc="the round of the store in which it is, or was, picked")
+    picker_id: Mapped[int | None] = mapped_column(doc="of whoever picks it, or picked it")
+    staging_place: Mapped[str | None] = mapped_column(doc="where the bag stands")
     placed_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 
@@ -136,6 +140,10 @@ class OrderLine(Base):
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
     quantity: Mapped[int]
     short: Mapped[int] = mapped_column(server_default="0", doc="units of them that could not be found")
+    picked: Mapped[int] = mapped_column(server_default="0", doc="units of them that lie in the bag, as far as counted")
+    refused: Mapped[int] = mapped_column(
+        server_default="0", doc="units that were found, and that nobody wanted when it was handed over"
+    )
     returned: Mapped[int] = mapped_column(server_default="0", doc="units of them that came back")
     unit_amount: Mapped[BigInt] = mapped_column(doc="minor units")
     price_version: Mapped[BigInt] = mapped_column(doc="the row of the price ledger it was taken from")
@@ -155,7 +163,9 @@ class OrderLine(Base):
         CheckConstraint("reduced_to >= 0 AND reduced_to < unit_amount", name="reduced_to"),
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("short BETWEEN 0 AND quantity", name="short"),
-        CheckConstraint("returned BETWEEN 0 AND quantity - short", name="returned"),
+        CheckConstraint("picked BETWEEN 0 AND quantity - short", name="picked"),
+        CheckConstraint("refused BETWEEN 0 AND quantity - short", name="refused"),
+        CheckConstraint("returned BETWEEN 0 AND quantity - short - refused", name="returned"),
     )
 
 
@@ -175,6 +185,18 @@ class OrderHistory(Base):
     note: Mapped[str | None]
 
     __table_args__ = (Index(None, "order_id", "id"),)
+
+
+class Signature(Base):
+    """What whoever collected an order drew under it; only where the retailer asks for that."""
+
+    __tablename__ = "signatures"
+
+    order_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    at: Mapped[datetime]
+    strokes: Mapped[list[list[list[int]]]] = mapped_column(
+        JSONB, doc="each the points [x, y] that the pen went through, on a field of 1000 × 400"
+    )
 
 
 class Return(Base):
