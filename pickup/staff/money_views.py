@@ -11,6 +11,7 @@ from pickup.core.pages import Pages
 from pickup.orders import money_problems
 from pickup.orders.service import order_at_store
 from pickup.payments.queries import payment_of
+from pickup.staff import audit
 from pickup.staff.errors import ManagerNeeded
 from pickup.staff.money_cards import present_money
 from pickup.staff.returns_views import words_typed
@@ -39,6 +40,7 @@ def try_again(order_id: uuid.UUID) -> Answer:
 
     def work() -> bool:
         order = order_at_store(order_id, who.store_id)
+        audit.record(who, "money_try_again", order_id=order_id, now=now)
         return money_problems.try_again(order, actor=who.actor, now=now)
 
     return _say(order_id, TRIED_AGAIN if in_transaction(work) else ALREADY_DONE)
@@ -59,6 +61,7 @@ def settle_otherwise(order_id: uuid.UUID) -> Answer:
 
     def work() -> bool:
         order = order_at_store(order_id, who.store_id)
+        audit.record(who, "money_settled_otherwise", order_id=order_id, now=now, note=note)
         return money_problems.settle_otherwise(order, note, actor=who.actor, now=now)
 
     return _say(order_id, SETTLED if in_transaction(work) else ALREADY_DONE)

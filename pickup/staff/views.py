@@ -20,7 +20,7 @@ from pickup.orders.pickup_code import normalise
 from pickup.staff import goods, presenting, service, sessions
 from pickup.staff.board import Goods, has_counter, present_board
 from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, SignInLocked
-from pickup.staff.models import StaffMember
+from pickup.staff.people import Associate
 from pickup.staff.transfer_cards import present_arrival
 from pickup.staff.why_here import why_here
 from pickup.stores.directory import StoreEntry, fresh_directory
@@ -238,9 +238,9 @@ def own_order(order_id: uuid.UUID) -> Order:
     return order
 
 
-def member() -> StaffMember:
+def member() -> Associate:
     """Who is signed in."""
-    found: StaffMember = g.member
+    found: Associate = g.member
     return found
 
 
