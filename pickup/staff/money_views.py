@@ -13,9 +13,10 @@ from pickup.orders.service import order_at_store
 from pickup.payments.queries import payment_of
 from pickup.staff import audit
 from pickup.staff.errors import ManagerNeeded
+from pickup.staff.gate import admit, member
 from pickup.staff.money_cards import present_money
 from pickup.staff.returns_views import words_typed
-from pickup.staff.views import Answer, board_url, member, own_order, require_sign_in
+from pickup.staff.views import Answer, board_url, own_order
 
 NOTE_MAX_CHARACTERS = 200
 ALREADY_DONE = "Order {number}: nothing is wrong with the money any more."
@@ -23,7 +24,7 @@ TRIED_AGAIN = "Order {number}: the bank is asked once more. If it refuses again,
 SETTLED = "Order {number}: noted as settled otherwise."
 
 blueprint = Pages("money", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders"))
-blueprint.before_request(require_sign_in)
+blueprint.before_request(admit)
 
 
 @blueprint.before_request

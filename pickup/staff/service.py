@@ -1,6 +1,5 @@
 """What people do at the counter: sign in, take an order on, set it ready, hand it over."""
 
-import ipaddress
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +12,12 @@ from pickup.orders.errors import ActionNotAllowed
 from pickup.orders.models import Order
 from pickup.orders.pickup_code import normalise
 from pickup.staff import audit, pins, queries
-from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, NameTaken, PinTaken, SignInLocked
+from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, NameTaken, PinTaken
 from pickup.staff.lockout import is_locked
 from pickup.staff.models import Role, StaffMember
 from pickup.staff.people import Associate
-from pickup.stores.directory import fresh_directory
 from pickup.stores.queries import store_by_ref
 
-SIGN_IN_WINDOW = timedelta(minutes=30)
 CODE_WINDOW = timedelta(minutes=10)
 NAME_MAX_CHARACTERS = 60
 
@@ -50,43 +47,6 @@ def create_member(*, store_ref: str, name: str, role: Role, pin: str) -> StaffMe
     db.session.add(member)
     db.session.flush()
     return member
-
-
-def sign_in(store_ref: str, pin: str, *, address: str, now: datetime) -> StaffMember | None:
-    """Who it is that has this PIN at this store.
-
-    Returns:
-        None for an unknown store as for a wrong PIN, which has been counted: the caller must commit.
-
-    Raises:
-        SignInLocked: five wrong PINs came for this store from this address.
-    """
-    store = fresh_directory().by_ref.get(store_ref)
-    if store is None:
-        pins.match_nobody(pin)
-        return None
-    network = network_of(address)
-    queries.lock_sign_in(store.id, network)
-    if is_locked(queries.latest_sign_in_failures(store.id, network), SIGN_IN_WINDOW, now=now):
-        raise SignInLocked(
-            "Too many wrong PINs at this store. Wait half an hour, then try again.",
-            retry_after_seconds=int(SIGN_IN_WINDOW.total_seconds()),
-        )
-    # Everybody is tried, so that the time does not tell whose PIN it was.
-    found = [member for member in queries.members_at(store.id) if pins.matches(pin, member.pin_hash)]
-    if not found:
-        queries.record_sign_in_failure(store.id, network, now=now, forget_before=now - 2 * SIGN_IN_WINDOW)
-        return None
-    return found[0]
-
-
-def network_of(address: str) -> str:
-    """An address as guesses are counted: of IPv6 the network, for everybody has 2⁶⁴ addresses in theirs."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
 
 
 def start_picking(member: Associate, order_id: uuid.UUID, *, now: datetime) -> Order:
