@@ -41,6 +41,7 @@ from pickup.staff import commands as staff_commands
 from pickup.staff import goods_views as staff_goods_views
 from pickup.staff import live_views as staff_live_views
 from pickup.staff import money_views as staff_money_views
+from pickup.staff import offline_views as staff_offline_views
 from pickup.staff import returns_views as staff_returns_views
 from pickup.staff import sign_in_views as staff_sign_in_views
 from pickup.staff import views as staff_views
@@ -125,6 +126,7 @@ def _register_pages(app: Flask) -> None:
         staff_views.blueprint,
         staff_goods_views.blueprint,
         staff_live_views.blueprint,
+        staff_offline_views.blueprint,
         staff_returns_views.blueprint,
         staff_money_views.blueprint,
         management_views.blueprint,

@@ -109,7 +109,7 @@ def seal(response: Response) -> Response:
 def error_page(status: int, code: str, title: str, detail: str, headers: Mapping[str, str]) -> Response | None:
     """A refusal as a page; None where a program is asking. `problems.py` asks here first."""
     pages = current_app.blueprints.get(request.blueprint or "")
-    if not isinstance(pages, Pages) and not _browser_asks():
+    if _script_asks() or (not isinstance(pages, Pages) and not _browser_asks()):
         return None
     title, detail = PLAIN_WORDS.get(code, (title, detail))
     way_back = pages.way_back if isinstance(pages, Pages) else START
@@ -221,6 +221,11 @@ def _browser_asks() -> bool:
     """Whether a browser waits for the answer; a program that takes anything, and the API at all times, do not count."""
     readable = request.accept_mimetypes.best_match(["application/problem+json", "text/html"])
     return readable == "text/html" and not request.path.startswith("/v1/")
+
+
+def _script_asks() -> bool:
+    """Whether a script of a page waits for the answer, and says that it reads documents."""
+    return request.accept_mimetypes.best_match(["text/html", "application/problem+json"]) == "application/problem+json"
 
 
 @cache

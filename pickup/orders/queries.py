@@ -12,7 +12,7 @@ from pickup.core.db import db, run
 from pickup.inventory.models import Transfer
 from pickup.orders.errors import OrderNotFound
 from pickup.orders.lifecycle import NOT_BEGUN, OPEN_AT_STORE
-from pickup.orders.models import Order, OrderLine, Return
+from pickup.orders.models import Order, OrderHistory, OrderLine, Return
 from pickup.stores.models import Store
 
 
@@ -121,6 +121,16 @@ def open_orders_at(store_id: int) -> Sequence[Order]:
         .order_by(Order.ready_by, Order.id)
         .options(*WITH_ALL)
     ).all()
+
+
+def last_actor(order_id: uuid.UUID, action: str) -> str | None:
+    """Who took a step with an order last, by name; None if nobody has."""
+    return db.session.scalars(
+        select(OrderHistory.actor_name)
+        .where(OrderHistory.order_id == order_id, OrderHistory.action == action)
+        .order_by(OrderHistory.id.desc())
+        .limit(1)
+    ).one_or_none()
 
 
 def order_by_page_token(token: str, *, for_collector: bool = False) -> Order:

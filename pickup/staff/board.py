@@ -10,6 +10,7 @@ from pickup.inventory.models import Transfer
 from pickup.orders.models import Order
 from pickup.orders.money_problems import MoneyProblem
 from pickup.staff.money_cards import MoneyCard, present_money
+from pickup.staff.offline_cards import ConflictCard
 from pickup.staff.presenting import Card, present_card
 from pickup.staff.transfer_cards import TransferCard, present_arrival, present_departure
 from pickup.stores.directory import StoreEntry
@@ -35,6 +36,8 @@ class Board:
     columns: list[list[Section]]
     money: Sequence[MoneyCard] = ()
     """What a manager has to look at; for others it is empty."""
+    conflicts: Sequence[ConflictCard] = ()
+    """What was done without a network and could not be taken any more."""
 
     @property
     def sections(self) -> list[Section]:
@@ -57,6 +60,7 @@ def present_board(
     goods: Goods | None = None,
     *,
     problems: Sequence[MoneyProblem] = (),
+    conflicts: Sequence[ConflictCard] = (),
     now: datetime,
 ) -> Board:
     """Sort what a store has to do, oldest promise first.
@@ -69,7 +73,8 @@ def present_board(
     here = [card for card in cards if card.arrived]
     columns = _columns(store, [card for card in cards if not card.arrived], _goods_sections(store, goods, now))
     shown = [[section for section in column if section.cards or section.empty] for column in columns]
-    return Board(here, [column for column in shown if column], [present_money(each, now=now) for each in problems])
+    money = [present_money(each, now=now) for each in problems]
+    return Board(here, [column for column in shown if column], money, conflicts)
 
 
 def _columns(store: StoreEntry, cards: Sequence[Card], goods: list[Section]) -> list[list[Section]]:

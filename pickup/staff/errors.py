@@ -65,6 +65,22 @@ class DeviceNotFound(DomainError):
     title = "There is no such tablet"
 
 
+class ConflictNotFound(DomainError):
+    """Nothing of this key was done without a network at the person's store and could not be taken."""
+
+    kind = Kind.NOT_FOUND
+    code = "conflict_not_found"
+    title = "There is no such conflict"
+
+
+class KeyUsedElsewhere(DomainError):
+    """A tablet sends another step under a key that it has used."""
+
+    kind = Kind.CONFLICT
+    code = "step_key_used"
+    title = "The key belongs to another step"
+
+
 class TransferNotFound(DomainError):
     """The person's store neither sends nor gets such goods."""
 

@@ -12,7 +12,7 @@ from pickup.stores.directory import fresh_directory
 
 # What a page asks for by itself does not keep the tablet open, and writes no cookie: it could undo what a form has
 # just put into it.
-BY_ITSELF = frozenset({"staff.refresh_board", "live.stream_board"})
+BY_ITSELF = frozenset({"staff.refresh_board", "live.stream_board", "offline.take_along"})
 LOCKED_WORDS = "The tablet was locked, so the last step was not taken. Take it once more."
 
 

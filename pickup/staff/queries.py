@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from pickup.core.db import db, run
 from pickup.orders.models import Order
 from pickup.staff.lockout import FAILURES_MAX
-from pickup.staff.models import Device, SignInFailure, StaffMember, UnknownCode
+from pickup.staff.models import Device, OfflineAction, SignInFailure, StaffMember, UnknownCode
 from pickup.stores.models import Store
 
 
@@ -59,7 +59,9 @@ _BOARD_STATE = text("""
         (SELECT string_agg(concat(id, xmin), ',' ORDER BY id) FROM transfers
          WHERE source_id = :store_id AND status = 'requested'),
         (SELECT string_agg(concat(id, xmin), ',' ORDER BY id) FROM transfers
-         WHERE destination_id = :store_id AND status IN ('requested', 'sent'))
+         WHERE destination_id = :store_id AND status IN ('requested', 'sent')),
+        (SELECT string_agg(key::text, ',' ORDER BY key) FROM offline_actions
+         WHERE store_id = :store_id AND outcome = 'conflict' AND settled_at IS NULL)
     ))
 """).bindparams(bindparam("store_id", type_=Integer()))
 
@@ -67,6 +69,21 @@ _BOARD_STATE = text("""
 def board_state(store_id: int) -> str:
     """A word that is another one after each change of what a store has to do."""
     return str(run(_BOARD_STATE, {"store_id": store_id}).scalar_one())
+
+
+def open_conflicts(store_id: int) -> Sequence[tuple[OfflineAction, int]]:
+    """What was done without a network, could not be taken and is not settled, each with its order's number."""
+    rows = db.session.execute(
+        select(OfflineAction, Order.number)
+        .join(Order, Order.id == OfflineAction.order_id)
+        .where(
+            OfflineAction.store_id == store_id,
+            OfflineAction.outcome == "conflict",
+            OfflineAction.settled_at.is_(None),
+        )
+        .order_by(OfflineAction.at)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def lock_staff_of(store_id: int) -> None:

@@ -17,10 +17,11 @@ from pickup.orders import queries as orders
 from pickup.orders.errors import OrderNotFound, PickupCodeLocked
 from pickup.orders.models import Order
 from pickup.orders.pickup_code import normalise
-from pickup.staff import goods, presenting, service
+from pickup.staff import goods, presenting, queries, service
 from pickup.staff.board import Goods, has_counter, present_board
 from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn
 from pickup.staff.gate import admit, member
+from pickup.staff.offline_cards import present_conflicts
 from pickup.staff.transfer_cards import present_arrival
 from pickup.staff.why_here import why_here
 from pickup.stores.directory import StoreEntry
@@ -170,7 +171,12 @@ def _board(now: datetime) -> dict[str, Any]:
     owners = orders.get_orders({each.order_id for each in (*to_send, *to_receive)})
     problems = money_problems.at_store(store.id) if member().is_manager else ()
     board = present_board(
-        store, orders.open_orders_at(store.id), Goods(to_send, to_receive, owners), problems=problems, now=now
+        store,
+        orders.open_orders_at(store.id),
+        Goods(to_send, to_receive, owners),
+        problems=problems,
+        conflicts=present_conflicts(queries.open_conflicts(store.id), store.timezone, now=now),
+        now=now,
     )
     return {"board": board, "has_counter": has_counter(store)}
 

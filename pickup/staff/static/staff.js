@@ -1,10 +1,15 @@
 // What makes the tablet page nicer; without it everything still works, one reload at a time.
 
+import { forget, pack, send, steps } from "./notebook.js";
+
 // How often the board is asked for: while the server tells what is new, only so that the times on it stay true, and a
 // line that is dead is noticed.
 const REFRESH_MS = 5000;
 const REFRESH_WHILE_TOLD_MS = 15000;
 const TOAST_MS = 8000;
+// What it needs without a network is taken along after each change, but not more often than this.
+const PACK_MS = 10000;
+const LOST_AFTER = 2; // questions without an answer
 
 const board = document.querySelector("#board");
 const code = document.querySelector("#code");
@@ -68,6 +73,9 @@ if (board && "AudioContext" in window) {
 const lock = document.querySelector("#lock");
 if (lock) {
   const AWAKE_MS = 60_000;
+  // The page that stands in where there is no network asks for the PIN, too.
+  localStorage.removeItem("locked");
+  lock.addEventListener("submit", () => localStorage.setItem("locked", "yes"));
   let touched = Date.now();
   let told = touched;
   const touch = () => {
@@ -79,11 +87,49 @@ if (lock) {
   };
   for (const event of ["pointerdown", "keydown", "wheel"]) addEventListener(event, touch, { passive: true });
   setInterval(() => {
-    if (Date.now() - touched >= Number(lock.dataset.afterSeconds) * 1000 && navigator.onLine) lock.submit();
+    if (Date.now() - touched >= Number(lock.dataset.afterSeconds) * 1000) lock.requestSubmit();
   }, 5000);
 }
 
+// Without a network another page stands in, which a service worker keeps. What was done there is sent from any page.
+const language = document.documentElement.lang;
+if ("serviceWorker" in navigator) {
+  navigator.serviceWorker.register("/staff/worker.js", { scope: "/staff" }).catch(() => {});
+  navigator.serviceWorker.ready.then(({ active }) => {
+    if (sessionStorage.getItem("offline-language") === language) return;
+    active.postMessage("fill");
+    sessionStorage.setItem("offline-language", language);
+  });
+}
+
+const sendUnsent = async () => {
+  const unsent = document.querySelector("#unsent");
+  if ((await steps()).length) await send().catch(() => {});
+  const { length } = await steps();
+  unsent.hidden = !length;
+  unsent.textContent = length === 1 ? unsent.dataset.one : unsent.dataset.many.replace("{0}", length);
+};
+
+document.querySelector("#sign-out")?.addEventListener("submit", () => {
+  forget("luggage");
+  forget("door");
+});
+
+if (lock) {
+  sendUnsent().catch(() => {});
+  addEventListener("online", () => sendUnsent().catch(() => {}));
+}
+
 if (board) {
+  let packed = 0;
+  let unanswered = 0;
+  const takeAlong = () => {
+    if (Date.now() - packed < PACK_MS) return;
+    packed = Date.now();
+    pack().catch(() => (packed = 0));
+  };
+  takeAlong();
+
   let shown = null; // what the server sent last; the browser's own serialisation of it differs
   let timer = null;
   let turns = 0;
@@ -99,9 +145,15 @@ if (board) {
       if (turn !== turns) return; // somebody has asked again meanwhile: the newest answer counts
       show(html);
       setStale(false);
+      unanswered = 0;
+      takeAlong();
     } catch {
       if (turn !== turns) return;
       setStale(true);
+      // Never away from under somebody who types.
+      if (++unanswered >= LOST_AFTER && navigator.serviceWorker?.controller && !code?.value) {
+        return location.assign("/staff/offline");
+      }
     }
     listen();
     schedule();

@@ -1,0 +1,17 @@
+// The tablet's door: who signs in leaves what it takes to open a locked tablet without a network. Nobody being signed in,
+// nothing of the store stays here but steps that are not sent yet.
+
+import { forget, rememberPin } from "./notebook.js";
+
+const form = document.querySelector("form.panel");
+if (form.hasAttribute("data-nobody")) forget("luggage").catch(() => {});
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    await rememberPin(form.elements.pin.value);
+  } catch {
+    // Without it the tablet opens when the network is back.
+  }
+  form.submit();
+});

@@ -1,0 +1,51 @@
+// The service worker of the tablet page: while there is no network, it opens the page that works without one.
+// What is new in any of the files gives this file another text, and so the tablet another worker.
+
+const SHELL = "/staff/offline";
+const FILES = {{ files | tojson }};
+const CACHE = "pickup-offline";
+const PATIENCE_MS = 6000;
+
+const fill = async () => {
+  const cache = await caches.open(CACHE);
+  await cache.addAll([SHELL, ...FILES].map((address) => new Request(address, { cache: "reload" })));
+  const wanted = new Set([SHELL, ...FILES].map((address) => new URL(address, location.origin).href));
+  for (const request of await cache.keys()) if (!wanted.has(request.url)) await cache.delete(request);
+};
+
+addEventListener("install", (event) => event.waitUntil(fill().then(() => skipWaiting())));
+addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+// A page has come over the network, maybe in another language.
+addEventListener("message", (event) => event.data === "fill" && event.waitUntil(fill().catch(() => {})));
+
+const shell = async () => (await caches.match(SHELL)) ?? Response.error();
+
+// A page; where none comes, the one that needs no network. A step that was on its way may or may not have been taken:
+// whoever takes it again there is told what became of it.
+const page = async (request) => {
+  try {
+    const answer = await fetch(request, request.method === "GET" ? { signal: AbortSignal.timeout(PATIENCE_MS) } : {});
+    return answer.status >= 502 && answer.status <= 504 ? shell() : answer;
+  } catch {
+    return shell();
+  }
+};
+
+const file = async (request) => {
+  if (new URL(request.url).searchParams.has("v")) {
+    const found = await caches.match(request);
+    if (found) return found;
+  }
+  try {
+    return await fetch(request);
+  } catch {
+    return (await caches.match(request)) ?? Response.error();
+  }
+};
+
+addEventListener("fetch", (event) => {
+  const address = new URL(event.request.url);
+  if (address.origin !== location.origin) return;
+  if (event.request.mode === "navigate") event.respondWith(page(event.request));
+  else if (event.request.method === "GET" && address.pathname.includes("/static/")) event.respondWith(file(event.request));
+});
