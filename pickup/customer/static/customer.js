@@ -44,7 +44,7 @@ const atOnce = () => {
 
 const sayStale = () => {
   const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: order().dataset.zone };
-  say(`No connection. What you see is from ${shownAt.toLocaleTimeString("en", time)}.`);
+  say(stale().dataset.words.replace("{time}", shownAt.toLocaleTimeString(document.documentElement.lang, time)));
 };
 
 const say = (words) => {
