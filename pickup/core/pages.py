@@ -166,11 +166,11 @@ def money(amount: int, currency: str) -> str:
     return str(format_currency(Money(amount, currency).major(), currency, locale=spoken().formats))
 
 
-def distance(metres: int, country: str) -> str:
-    """How far it is, in the unit of the road signs there."""
+def distance(metres: float, country: str, *, is_round: bool = False) -> str:
+    """How far it is, in the unit of the road signs there; a round number without the zeros that measure nothing."""
     unit, metres_in_it = ("mile", 1609.344) if country in MILE_COUNTRIES else ("kilometer", 1000)
     far = metres / metres_in_it
-    digits = "0.0" if far < 9.95 else "0"
+    digits = "0.##" if is_round else "0.0" if far < 9.95 else "0"
     return format_unit(far, f"length-{unit}", length="short", format=digits, locale=spoken().formats)
 
 

@@ -19,6 +19,9 @@ DIRECTIONS = (
     later("north-west"),
 )
 
+# Nearer than that, both are the same spot on the drawing.
+NEXT_DOOR_METRES = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
@@ -42,6 +45,8 @@ def present_way(order: Order, *, knows_place: bool) -> Drawing:
     store, place = order.store, None
     if knows_place and order.origin_lat is not None and order.origin_lon is not None:
         place = (order.origin_lat, order.origin_lon)
+    if (order.distance_m or 0) < NEXT_DOOR_METRES:
+        place = None
     unit_metres = 1609.344 if store.country in MILE_COUNTRIES else 1000.0
     drawn = plans.way((store.lat, store.lon), place, unit_metres=unit_metres)
     return Drawing(
@@ -50,7 +55,7 @@ def present_way(order: Order, *, knows_place: bool) -> Drawing:
         store=drawn.store,
         place=drawn.place,
         bar=drawn.bar,
-        bar_words=distance(round(drawn.bar_metres), store.country),
+        bar_words=distance(drawn.bar_metres, store.country, is_round=True),
         words=_in_words(order, drawn),
     )
 
