@@ -4,7 +4,7 @@ The switch is a link to the same page with `?language=es`: it works without Java
 is the page itself, and what was chosen is kept in a cookie of its own, which says nothing about anybody.
 """
 
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, current_app, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
@@ -97,7 +97,8 @@ def _link(code: str) -> str:
 
 def _keep(code: str, own_path: str) -> BaseResponse:
     query = urlencode(_rest_of_query())
-    response = redirect(f"{own_path}?{query}" if own_path and query else own_path or "/", 303)
+    path = quote(own_path)
+    response = redirect(f"{path}?{query}" if path and query else path or "/", 303)
     is_secure = current_app.config["SESSION_COOKIE_SECURE"]
     response.set_cookie(COOKIE, code, max_age=COOKIE_SECONDS, secure=is_secure, httponly=True, samesite="Lax")
     return response
