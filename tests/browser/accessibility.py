@@ -73,7 +73,7 @@ BREACHES = """() => {
   return breaches;
 }"""
 
-# How often each page has been checked: a test that looks several times gets as many pictures.
+# How often each test has looked: it gets as many pictures.
 _checks: Counter[str] = Counter()
 
 
@@ -81,14 +81,13 @@ def assert_accessible(page: Page, name: str = "") -> None:
     """Whatever is shown can be named, read, touched, and fits; in the light and in the dark. Each gets its picture.
 
     Args:
-        name: of the page and its state, for the pictures; without one, the test's.
+        name: of the page and its state, for the pictures; without one, the test's, and which check of it this is.
     """
     page.wait_for_load_state()  # a click returns when the next page begins to come
-    name = name or _test_name()
-    _checks[name] += 1
+    name = name or _numbered(_test_name())
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        shoot(page, f"{name}-{_checks[name]}-{scheme}")
+        shoot(page, f"{name}-{scheme}")
         breaches = page.evaluate(BREACHES) + axe_violations(page)
         assert not breaches, f"{scheme}: {breaches}"
     page.emulate_media(color_scheme=None)
@@ -112,6 +111,11 @@ def axe_violations(page: Page) -> list[str]:
 @cache
 def _axe() -> str:
     return files("axe_playwright_python").joinpath("axe.min.js").read_text()
+
+
+def _numbered(name: str) -> str:
+    _checks[name] += 1
+    return f"{name}-{_checks[name]}"
 
 
 def _test_name() -> str:
