@@ -23,9 +23,9 @@ def choose(*, is_translated: bool, own_path: str) -> BaseResponse | None:
         own_path: the address of the page, if it is one of ours.
     """
     languages.speak(languages.DEFAULT)
+    g.speaks_all_languages = is_translated
     if not is_translated:
         return None
-    g.speaks_all_languages = True
     chosen = _known(request.args.get(COOKIE))
     if chosen and request.method == "GET":
         return _keep(chosen, own_path)
