@@ -7,7 +7,7 @@ UV := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --universal --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test bench check lock clean
+.PHONY: help run test bench check words lock clean
 
 help: ## Say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 14
@@ -26,6 +26,9 @@ check: .venv/installed-dev ## Lint, format, types, and who may import whom
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+words: .venv/installed-dev ## Gather the words of the pages into the catalogues, and say what is to be translated
+	@$(BIN)/python -m pickup.dev.words
 
 lock: .venv/installed-dev ## Pin the versions again: pyproject.toml into both requirements.txt
 	@$(PIP) install uv

@@ -21,15 +21,15 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.config import Settings
+from pickup.core import language_choice
 from pickup.core.errors import DomainError, Kind
+from pickup.core.languages import _, gettext, later, spoken
 from pickup.core.types import Money
 
 SESSION_LIFETIME = timedelta(hours=12)
 LONG_COOKIE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep one
 # Browsers take a cookie of this name only over https, for this host alone, and for all of it.
 HOST_ONLY = "__Host-"
-# The language in which the pages are written; dates and amounts follow it.
-LOCALE = "en"
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -41,18 +41,38 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-NEARBY_DAYS = {-1: "yesterday ", 0: "", 1: "tomorrow "}
+# How dates are written (CLDR patterns): a language puts the parts into its own order.
+LONG = later("EEEE d MMMM, HH:mm")
+SHORT = later("EEE d MMM, HH:mm")
+CLOCK = later("HH:mm")
+NEARBY_DAYS = {-1: later("yesterday %(time)s"), 0: "%(time)s", 1: later("tomorrow %(time)s")}
 MILE_COUNTRIES = frozenset({"US", "GB", "LR", "MM"})
-START = ("/", "Go to the start page")
+START = ("/", later("Go to the start page"))
 
 # What the protocol says is for programs; this is for people. The codes are those of `problems.py`.
 PLAIN_WORDS = {
-    "malformed_request": ("That did not arrive in one piece", "Nothing was changed. Go back and try again."),
-    "not_found": ("There is nothing here", "The address may be misspelt, or what was here is gone."),
-    "method_not_allowed": ("There is nothing here to open", "This address only takes what a form sends to it."),
-    "body_too_large": ("That was too much", "Nothing was changed. Go back and send less."),
-    "unavailable": ("One moment, please", "We are very busy or just starting. Nothing is lost; try again."),
-    "internal_error": ("That was our fault", "Something broke on our side. Nothing is lost; try again in a moment."),
+    "malformed_request": (
+        later("That did not arrive in one piece"),
+        later("Nothing was changed. Go back and try again."),
+    ),
+    "not_found": (later("There is nothing here"), later("The address may be misspelt, or what was here is gone.")),
+    "method_not_allowed": (
+        later("There is nothing here to open"),
+        later("This address only takes what a form sends to it."),
+    ),
+    "body_too_large": (later("That was too much"), later("Nothing was changed. Go back and send less.")),
+    "unavailable": (
+        later("One moment, please"),
+        later("We are very busy or just starting. Nothing is lost; try again."),
+    ),
+    "internal_error": (
+        later("That was our fault"),
+        later("Something broke on our side. Nothing is lost; try again in a moment."),
+    ),
+    "page_expired": (
+        later("This page was open for too long"),
+        later("Nothing was changed. Open it again and repeat the last step."),
+    ),
 }
 
 csrf = CSRFProtect()
@@ -77,9 +97,11 @@ class Pages(Blueprint):
         url_prefix: str | None = None,
         static_folder: str | None = "static",
         way_back: tuple[str, str] | None = None,
+        is_translated: bool = False,
     ) -> None:
         """
         Args:
+            is_translated: whether they have words in all languages; otherwise they speak English to everybody.
             way_back: where a refusal leads, and the words of that link; None where there is no better place.
         """
         super().__init__(
@@ -91,12 +113,15 @@ class Pages(Blueprint):
             static_url_path="/static",
         )
         self.way_back = way_back
+        self.is_translated = is_translated
         self.before_request(_require_own_form)
         self.after_request(seal)
 
 
 def seal(response: Response) -> Response:
     """Put the headers of a page on an answer. A file's own caching stays."""
+    if not _is_file():
+        language_choice.label(response)
     for name, value in HEADERS.items():
         if name != "Cache-Control" or not _is_file():
             response.headers[name] = value
@@ -111,8 +136,9 @@ def error_page(status: int, code: str, title: str, detail: str, headers: Mapping
     pages = current_app.blueprints.get(request.blueprint or "")
     if _script_asks() or (not isinstance(pages, Pages) and not _browser_asks()):
         return None
-    title, detail = PLAIN_WORDS.get(code, (title, detail))
-    way_back = pages.way_back if isinstance(pages, Pages) else START
+    title, detail = map(gettext, PLAIN_WORDS.get(code, (title, detail)))
+    path, words = (pages.way_back if isinstance(pages, Pages) else START) or ("", "")
+    way_back = (path, gettext(words)) if path else None
     can_repeat = request.method == "GET" and status >= 500
     html = render_template(
         "pages/error.html", status=status, title=title, detail=detail, way_back=way_back, can_repeat=can_repeat
@@ -120,9 +146,13 @@ def error_page(status: int, code: str, title: str, detail: str, headers: Mapping
     return seal(Response(html, status, dict(headers), content_type="text/html; charset=utf-8"))
 
 
-def local(at: datetime, timezone: str, pattern: str = "EEEE d MMMM, HH:mm") -> str:
-    """An instant by the clocks of a place."""
-    return str(format_datetime(at.astimezone(ZoneInfo(timezone)), pattern, locale=LOCALE))
+def local(at: datetime, timezone: str, pattern: str = LONG) -> str:
+    """An instant by the clocks of a place, in the reader's language.
+
+    Args:
+        pattern: of CLDR, in English; a language that orders the parts otherwise has its own in its catalogue.
+    """
+    return str(format_datetime(at.astimezone(ZoneInfo(timezone)), gettext(pattern), locale=spoken().formats))
 
 
 def clock(at: datetime, timezone: str, now: datetime) -> str:
@@ -130,20 +160,21 @@ def clock(at: datetime, timezone: str, now: datetime) -> str:
     zone = ZoneInfo(timezone)
     days = (at.astimezone(zone).date() - now.astimezone(zone).date()).days
     if days in NEARBY_DAYS:
-        return NEARBY_DAYS[days] + local(at, timezone, "HH:mm")
-    return local(at, timezone, "EEE d MMM, HH:mm")
+        return _(NEARBY_DAYS[days], time=local(at, timezone, CLOCK))
+    return local(at, timezone, SHORT)
 
 
 def money(amount: int, currency: str) -> str:
-    """Minor units as people write them."""
-    return str(format_currency(Money(amount, currency).major(), currency, locale=LOCALE))
+    """Minor units as the reader's language writes them."""
+    return str(format_currency(Money(amount, currency).major(), currency, locale=spoken().formats))
 
 
-def distance(metres: int, country: str) -> str:
-    """How far it is, in the unit of the road signs there."""
+def distance(metres: float, country: str, *, is_round: bool = False) -> str:
+    """How far it is, in the unit of the road signs there; a round number without the zeros that measure nothing."""
     unit, metres_in_it = ("mile", 1609.344) if country in MILE_COUNTRIES else ("kilometer", 1000)
     far = metres / metres_in_it
-    return format_unit(far, f"length-{unit}", length="short", format="0.0" if far < 9.95 else "0", locale=LOCALE)
+    digits = "0.##" if is_round else "0.0" if far < 9.95 else "0"
+    return format_unit(far, f"length-{unit}", length="short", format=digits, locale=spoken().formats)
 
 
 def asset(endpoint: str, filename: str) -> str:
@@ -199,6 +230,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         WTF_CSRF_SSL_STRICT=False,
     )
     csrf.init_app(app)
+    app.before_request(_speak)
+    language_choice.init_app(app)
     app.register_blueprint(Pages("pages", __name__))
     filters: dict[str, Any] = {"local": local, "clock": clock, "money": money}
     app.jinja_env.filters.update(filters)
@@ -211,6 +244,14 @@ def _require_own_form() -> None:
         csrf.protect()
     except CSRFError:
         raise PageExpired("Nothing was changed. Open it again and repeat the last step.") from None
+
+
+def _speak() -> BaseResponse | None:
+    """In the reader's language, where there are words for it: on translated pages, and where there is no page."""
+    pages = current_app.blueprints.get(request.blueprint or "")
+    is_translated = pages.is_translated if isinstance(pages, Pages) else pages is None
+    is_translated = is_translated and not _is_file() and not request.path.startswith("/v1/")
+    return language_choice.choose(is_translated=is_translated, own_path=own_address(request.path))
 
 
 def _is_file() -> bool:

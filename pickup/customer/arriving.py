@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pickup.core.languages import _, later
 from pickup.core.pages import clock
 from pickup.core.schemas import text_problem
 from pickup.orders.lifecycle import OPEN_AT_STORE
@@ -12,7 +13,12 @@ from pickup.orders.models import Order
 PLACE_MAX_CHARACTERS = 40
 NOTE_MAX_CHARACTERS = 200
 # What can be said of the time that it takes, and how it is asked.
-WITHIN_WORDS = {"": "soon", "10": "in 10 min", "20": "in 20 min", "30": "in 30 min"}
+WITHIN_WORDS = {
+    "": later("soon"),
+    "10": later("in 10 min"),
+    "20": later("in 20 min"),
+    "30": later("in 30 min"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +35,13 @@ class Arrival:
 def present_arrival(order: Order, *, now: datetime) -> Arrival:
     """The arrival of an order that has its store, in the store's own time."""
     zone = order.store.timezone
-    bay = f"bay {order.arrival_bay}" if order.arrival_bay else None
+    bay = _("bay %(bay)s", bay=order.arrival_bay) if order.arrival_bay else None
     on_the_way = ""
     if order.on_the_way_at and order.status == "ready":
-        on_the_way = f"about {clock(order.expected_at, zone, now)}" if order.expected_at else ""
-        on_the_way = on_the_way or f"since {clock(order.on_the_way_at, zone, now)}"
+        if order.expected_at:
+            on_the_way = _("About %(time)s.", time=clock(order.expected_at, zone, now))
+        else:
+            on_the_way = _("Since %(time)s.", time=clock(order.on_the_way_at, zone, now))
     return Arrival(
         can_set_out=order.status == "ready" and not order.arrived_at,
         can_arrive=order.status in OPEN_AT_STORE,

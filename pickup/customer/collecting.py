@@ -6,25 +6,36 @@ from urllib.parse import quote
 
 import segno
 
+from pickup.core.languages import _, later
 from pickup.core.pages import local
 from pickup.customer.arriving import Arrival, present_arrival
+from pickup.customer.drawing import Drawing, present_way
 from pickup.customer.hours import Day, coming_days
 from pickup.orders.lifecycle import FINAL
 from pickup.orders.models import Order
 from pickup.orders.presenting import collector_url
 from pickup.stores.directory import fresh_directory
 
-SHARED = (
-    "Please collect my order {number} at {store}, {address}. Your code: {code}. "
-    "Whether it is ready, until when, and the way there: {url}"
+SHARED = later(
+    "Please collect my order %(number)s at %(store)s, %(address)s. Your code: %(code)s. "
+    "Whether it is ready, until when, and the way there: %(url)s"
 )
 HEADLINES = {
-    "ready": ("Ready to collect", "Show this code at the counter of {store}."),
-    "collected": ("Collected", "Thank you. There is nothing more to do."),
-    "cancelled": ("Nothing to collect", "This order is cancelled. You need not go to the store."),
-    "expired": ("Nothing to collect", "The time to collect is over. You need not go to the store."),
+    "ready": (later("Ready to collect"), later("Show this code at the counter of %(store)s.")),
+    "collected": (later("Collected"), later("Thank you. There is nothing more to do.")),
+    "cancelled": (
+        later("Nothing to collect"),
+        later("This order is cancelled. You need not go to the store."),
+    ),
+    "expired": (
+        later("Nothing to collect"),
+        later("The time to collect is over. You need not go to the store."),
+    ),
 }
-NOT_YET = ("Not ready yet", "Please do not set out yet: the code appears here when it is time.")
+NOT_YET = (
+    later("Not ready yet"),
+    later("Please do not set out yet: the code appears here when it is time."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,7 @@ class CollectorPage:
     arrival: Arrival
     hours: list[Day]
     directions_url: str
+    way: Drawing
     is_changing: bool
 
     @property
@@ -75,7 +87,9 @@ def present_collector(order: Order) -> Collector | None:
     name, is_collected = first_name(order.collector_name), order.status == "collected"
     if is_collected and order.collector_code and not order.collected_by_collector:
         return None
-    words = SHARED.format(
+    subject = quote(_("Order %(number)s", number=order.number))
+    words = _(
+        SHARED,
         number=order.number,
         store=order.store.name,
         address=order.store.address,
@@ -84,11 +98,11 @@ def present_collector(order: Order) -> Collector | None:
     )
     return Collector(
         first_name=name,
-        news=f"{name} {'has collected it' if is_collected else 'collects'}",
+        news=_("%(name)s has collected it", name=name) if is_collected else _("%(name)s collects", name=name),
         code=order.collector_code,
         gets_mail=bool(order.collector_email),
         words=words,
-        mail_link=f"mailto:?subject={quote(f'Order {order.number}')}&body={quote(words)}",
+        mail_link=f"mailto:?subject={subject}&body={quote(words)}",
         message_link=f"sms:?&body={quote(words)}",
     )
 
@@ -102,8 +116,8 @@ def present_collector_page(order: Order, *, now: datetime) -> CollectorPage:
     return CollectorPage(
         number=order.number,
         status=order.status,
-        headline=headline,
-        explanation=explanation.format(store=order.store.name),
+        headline=_(headline),
+        explanation=_(explanation, store=order.store.name),
         customer=first_name(order.customer_name),
         units=sum(line.quantity - line.short for line in found),
         minimum_age=max((line.product.minimum_age or 0 for line in found), default=0),
@@ -114,6 +128,7 @@ def present_collector_page(order: Order, *, now: datetime) -> CollectorPage:
         arrival=present_arrival(order, now=now),
         hours=hours_of(order, now=now),
         directions_url=directions_url(order),
+        way=present_way(order, knows_place=False),
         is_changing=order.status not in FINAL,
     )
 

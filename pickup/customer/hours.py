@@ -1,16 +1,19 @@
-"""A store's opening hours as a customer reads them: the coming week, a line a day. Pure."""
+"""A store's opening hours as a customer reads them: the coming week, a line a day, in their language. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_date
+
+from pickup.core.languages import _, later, spoken
 from pickup.stores.opening_hours import OpeningHours, Span
 
 DAY = timedelta(days=1)
 DAYS_SHOWN = 7
-ALL_DAY = "open all day"
-CLOSED = "closed"
+ALL_DAY = later("open all day")
+CLOSED = later("closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,8 @@ class Day:
     """One date and when the doors are open, in words."""
 
     date: date
+    name: str
+    """Of the day of the week."""
     hours: str
 
 
@@ -39,7 +44,7 @@ def coming_days(
     openings = store_hours.open_intervals(start, end + DAY)
     spans = [(opens.astimezone(zone), closes.astimezone(zone)) for opens, closes in openings]
     days = [today + number * DAY for number in range(DAYS_SHOWN)]
-    return [Day(day, _hours_of(day, spans, zone)) for day in days]
+    return [Day(day, format_date(day, "EEEE", locale=spoken().formats), _hours_of(day, spans, zone)) for day in days]
 
 
 def _hours_of(day: date, spans: Sequence[Span], zone: ZoneInfo) -> str:
@@ -47,11 +52,11 @@ def _hours_of(day: date, spans: Sequence[Span], zone: ZoneInfo) -> str:
     hours = []
     for opens, closes in spans:
         if opens <= midnight and closes >= next_midnight:
-            return ALL_DAY
+            return _(ALL_DAY)
         if closes - opens > DAY:  # days on end: each shows its own part
             opens, closes = max(opens, midnight), min(closes, next_midnight)
             if opens >= closes:
                 continue
         if opens.date() == day:  # a night belongs to the day on which it begins
             hours.append(f"{opens:%H:%M}–{closes:%H:%M}".replace("–00:00", "–24:00"))
-    return ", ".join(hours) or CLOSED
+    return ", ".join(hours) or _(CLOSED)

@@ -5,21 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pickup.core.languages import _, later
 from pickup.core.pages import distance, local
 from pickup.orders.models import Order
 from pickup.stores.directory import fresh_directory
 
-CHOOSE = "Please choose"
+CHOOSE = later("Please choose")
 # Why, by the word that the offer keeps.
 WHY_WORDS = {
-    "short_pick": "We are sorry: {store} could not find everything of your order.",
-    "sold_at_till": "We are sorry: somebody in {store} was faster, and your items were sold.",
-    "short_at_source": "We are sorry: what should have been sent to {store} could not be found.",
-    "reservation_lost": "We are sorry: others were faster, and what you wanted is gone.",
-    "store_paused": "We are sorry: {store} takes no orders at the moment.",
-    "": "We are sorry: {store} cannot have your order ready.",
+    "short_pick": later("We are sorry: %(store)s could not find everything of your order."),
+    "sold_at_till": later("We are sorry: somebody in %(store)s was faster, and your items were sold."),
+    "short_at_source": later("We are sorry: what should have been sent to %(store)s could not be found."),
+    "reservation_lost": later("We are sorry: others were faster, and what you wanted is gone."),
+    "store_paused": later("We are sorry: %(store)s takes no orders at the moment."),
+    "": later("We are sorry: %(store)s cannot have your order ready."),
 }
-OPTION_WORDS = {"move": "Collect at {store} – ready by {ready_by}", "wait": "Wait – {store}, ready by {ready_by}"}
+OPTION_WORDS = {
+    "move": later("Collect at %(store)s – ready by %(ready_by)s"),
+    "wait": later("Wait – %(store)s, ready by %(ready_by)s"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def present_offer(order: Order) -> Offer | None:
     if order.offer is None or order.offer_until is None:
         return None
     return Offer(
-        why=WHY_WORDS.get(order.offer["why"], WHY_WORDS[""]),
+        why=_(WHY_WORDS.get(order.offer["why"], WHY_WORDS[""]), store=order.store.name),
         until=local(order.offer_until, order.store.timezone),
         version=order.offer_until.isoformat(),
         options=[_present_option(order, choice, each) for choice, each in order.offer["options"].items()],
@@ -61,5 +65,12 @@ def _present_option(order: Order, choice: str, option: Mapping[str, Any]) -> Opt
     # A customer who named their store told us no place to measure from: then only another store has a distance.
     is_near_them = order.origin_lat is not None
     if metres is not None and (is_near_them or choice == "move"):
-        where += f" · {distance(metres, store.country)} {'away' if is_near_them else 'from ' + order.store.name}"
-    return Option(choice, OPTION_WORDS[choice].format(store=store.name, ready_by=ready_by), where)
+        far = distance(metres, store.country)
+        where += f" · {_from_where(far, None if is_near_them else order.store.name)}"
+    return Option(choice, _(OPTION_WORDS[choice], store=store.name, ready_by=ready_by), where)
+
+
+def _from_where(far: str, store: str | None) -> str:
+    if store is None:
+        return _("%(distance)s away", distance=far)
+    return _("%(distance)s from %(store)s", distance=far, store=store)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from pickup.core.languages import _, later
 from pickup.customer import calendar
 from pickup.orders.models import Order
 from pickup.stores.directory import fresh_directory
@@ -10,6 +11,11 @@ from pickup.stores.opening_hours import OpeningHours
 
 PLANNED = frozenset({"in_transit", "reserved", "picking", "ready"})
 CALLED_OFF = frozenset({"cancelled", "expired"})
+
+WORDS = {
+    "CONFIRMED": later("Ready to collect."),
+    "TENTATIVE": later("Please wait for the message that it is ready."),
+}
 
 
 def is_for_calendar(order: Order) -> bool:
@@ -32,15 +38,15 @@ def calendar_entry(order: Order, url: str, *, now: datetime) -> calendar.Entry |
     if window is None:
         return None
     status = calendar_status(order.status)
-    words = "Ready to collect." if order.status == "ready" else "Please wait for the message that it is ready."
+    way = _("Code, times and the way there: %(url)s", url=url)
     return calendar.Entry(
         uid=f"{order.id}@{urlsplit(url).hostname}",
         sequence=len(order.history),
         changed_at=order.changed_at,
         starts=window[0],
         ends=window[1],
-        summary=f"Collect order {order.number} at {order.store.name}",
-        description=f"{'' if status == 'CANCELLED' else words + ' '}Code, times and the way there: {url}",
+        summary=_("Collect order %(number)s at %(store)s", number=order.number, store=order.store.name),
+        description=way if status == "CANCELLED" else f"{_(WORDS[status])} {way}",
         location=f"{order.store.name}, {order.store.address}",
         lat=order.store.lat,
         lon=order.store.lon,

@@ -6,6 +6,7 @@ from datetime import datetime
 from flask import current_app
 
 from pickup.config import Settings
+from pickup.core.languages import _, later, ngettext
 from pickup.core.pages import local, money
 from pickup.customer.arriving import Arrival, present_arrival
 from pickup.customer.collecting import (
@@ -16,6 +17,7 @@ from pickup.customer.collecting import (
     hours_of,
     present_collector,
 )
+from pickup.customer.drawing import Drawing, present_way
 from pickup.customer.hours import Day
 from pickup.customer.offering import CHOOSE, Offer, present_offer
 from pickup.customer.planning import is_for_calendar
@@ -26,43 +28,68 @@ from pickup.orders.models import Order, OrderLine
 from pickup.orders.returns import left_of
 from pickup.payments.models import Payment
 
-NO_CHARGE = "You pay nothing. If money was already set aside or taken, it goes back to you."
-
 HEADLINES = {
-    "awaiting_payment": ("Waiting for your payment", "As soon as it is confirmed, we look for your items."),
-    "placed": ("We are checking the shelves", "You get a message as soon as a store has your items."),
-    "in_transit": (
-        "On its way to {store}",
-        "What the store did not have is being sent there. You get a message when everything is ready.",
+    "awaiting_payment": (
+        later("Waiting for your payment"),
+        later("As soon as it is confirmed, we look for your items."),
     ),
-    "reserved": ("The store has your items", "They are set aside for you. You get a message when they are ready."),
-    "picking": ("We are packing your items", "It will not be long. You get a message when they are ready."),
-    "ready": ("Ready for you", "Show this code at the counter of {store}."),
-    "collected": ("Collected", "Thank you, and enjoy."),
-    "expired": ("The time to collect is over", f"The items are back on the shelf. {NO_CHARGE}"),
+    "placed": (
+        later("We are checking the shelves"),
+        later("You get a message as soon as a store has your items."),
+    ),
+    "in_transit": (
+        later("On its way to %(store)s"),
+        later("What the store did not have is being sent there. You get a message when everything is ready."),
+    ),
+    "reserved": (
+        later("The store has your items"),
+        later("They are set aside for you. You get a message when they are ready."),
+    ),
+    "picking": (
+        later("We are packing your items"),
+        later("It will not be long. You get a message when they are ready."),
+    ),
+    "ready": (later("Ready for you"), later("Show this code at the counter of %(store)s.")),
+    "collected": (later("Collected"), later("Thank you, and enjoy.")),
+    "expired": (
+        later("The time to collect is over"),
+        later(
+            "The items are back on the shelf. "
+            "You pay nothing. If money was already set aside or taken, it goes back to you."
+        ),
+    ),
 }
 CANCELLATIONS = {
-    "customer": ("This order is cancelled", f"As you wished. {NO_CHARGE}"),
-    "staff": ("The store had to cancel this order", f"We are sorry. {NO_CHARGE}"),
-    "out_of_stock": ("We could not find your items", f"We are sorry: no store near you has them all. {NO_CHARGE}"),
-    "payment_failed": ("The payment did not go through", "The order is cancelled, and you pay nothing."),
+    "customer": (
+        later("This order is cancelled"),
+        later("As you wished. You pay nothing. If money was already set aside or taken, it goes back to you."),
+    ),
+    "staff": (
+        later("The store had to cancel this order"),
+        later("We are sorry. You pay nothing. If money was already set aside or taken, it goes back to you."),
+    ),
+    "out_of_stock": (
+        later("We could not find your items"),
+        later(
+            "We are sorry: no store near you has them all. "
+            "You pay nothing. If money was already set aside or taken, it goes back to you."
+        ),
+    ),
+    "payment_failed": (
+        later("The payment did not go through"),
+        later("The order is cancelled, and you pay nothing."),
+    ),
 }
 
 # Where the promise is still to be kept.
 PROMISING = frozenset({"placed", "in_transit", "reserved", "picking"})
 
-MISSING_WORDS = {
-    True: "One could not be found, you don't pay for it.",
-    False: "{short} could not be found, you don't pay for them.",
-}
-REFUND_WORDS = {
-    "on_its_way": "The money goes back the way you paid. That can take a few days.",
-    "done": "We have sent {refunded} back the way you paid. Your bank may take a few days.",
-}
+REFUND_ON_ITS_WAY = later("The money goes back the way you paid. That can take a few days.")
+REFUNDED = later("We have sent %(refunded)s back the way you paid. Your bank may take a few days.")
 IF_SHORT_WORDS = {
-    "part": ("Give me the rest", "I only pay for what I get."),
-    "move": ("Ask me", "I choose between another store and a later time."),
-    "cancel": ("Cancel the order", "All of it or nothing. I pay nothing then."),
+    "part": (later("Give me the rest"), later("I only pay for what I get.")),
+    "move": (later("Ask me"), later("I choose between another store and a later time.")),
+    "cancel": (later("Cancel the order"), later("All of it or nothing. I pay nothing then.")),
 }
 
 
@@ -85,7 +112,12 @@ class Line:
     def missing(self) -> str:
         """What could not be found, in words."""
         short = self.ordered - self.quantity
-        return MISSING_WORDS[short == 1].format(short=short) if short else ""
+        words = ngettext(
+            "One could not be found, you don't pay for it.",
+            "%(short)s could not be found, you don't pay for them.",
+            short,
+        )
+        return words % {"short": short} if short else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +153,7 @@ class Page:
     arrival: Arrival
     hours: list[Day]
     directions_url: str
+    way: Drawing
     lines: list[Line]
     total: str
     saved: str
@@ -140,8 +173,8 @@ def present_page(order: Order, payment: Payment, *, now: datetime) -> Page:
     return Page(
         number=order.number,
         status=order.status,
-        headline=headline.format(store=store.name),
-        explanation=explanation.format(store=store.name),
+        headline=headline,
+        explanation=explanation,
         first_name=first_name(order.customer_name),
         collector=present_collector(order),
         can_name_collector=order.status not in FINAL and not offer,
@@ -157,6 +190,7 @@ def present_page(order: Order, payment: Payment, *, now: datetime) -> Page:
         arrival=present_arrival(order, now=now),
         hours=hours_of(order, now=now),
         directions_url=directions_url(order),
+        way=present_way(order, knows_place=True),
         lines=[_present_line(line, order.currency) for line in order.lines],
         total=money(order.total_amount, order.currency),
         saved=money(order.reduced_amount, order.currency) if order.reduced_amount else "",
@@ -169,8 +203,9 @@ def present_page(order: Order, payment: Payment, *, now: datetime) -> Page:
 
 def _headline(order: Order, offer: Offer | None) -> tuple[str, str]:
     if offer:
-        return CHOOSE, offer.why
-    return HEADLINES.get(order.status) or CANCELLATIONS[order.reason or "customer"]
+        return _(CHOOSE), offer.why
+    headline, explanation = HEADLINES.get(order.status) or CANCELLATIONS[order.reason or "customer"]
+    return _(headline, store=order.store.name), _(explanation, store=order.store.name)
 
 
 def _present_line(line: OrderLine, currency: str) -> Line:
@@ -192,9 +227,9 @@ def _came_back(order: Order, payment: Payment) -> CameBack:
     if payment.status == "written_off":
         words = ""  # what was settled by hand, the store knows and we do not
     elif is_on_its_way:
-        words = REFUND_WORDS["on_its_way"]
+        words = _(REFUND_ON_ITS_WAY)
     else:
-        words = REFUND_WORDS["done"].format(refunded=refunded) if payment.refunded else ""
+        words = _(REFUNDED, refunded=refunded) if payment.refunded else ""
     return CameBack(
         amount=money(order.returned_amount, order.currency),
         paid=money(order.total_amount - order.returned_amount, order.currency),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pickup.core.languages import later
 from pickup.core.pages import local, money
 from pickup.customer.collecting import first_name
 from pickup.orders.models import Order, Return
@@ -48,7 +49,7 @@ class Receipt:
     """What has been sent back so far."""
 
 
-DATE = "d MMMM y, HH:mm"
+DATE = later("d MMMM y, HH:mm")
 
 
 def present_receipt(order: Order, payment: Payment, returns: Sequence[Return]) -> Receipt:

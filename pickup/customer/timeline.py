@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pickup.core.languages import _, later
 from pickup.core.pages import clock
 from pickup.orders.models import Order, OrderHistory
 
 # The step that each status is, in their order. Goods that come from elsewhere are a step only where some do.
 STEPS = {
-    "placed": "Ordered",
-    "in_transit": "On its way to the store",
-    "reserved": "Set aside for you",
-    "picking": "Being packed",
-    "ready": "Ready to collect",
-    "collected": "Collected",
+    "placed": later("Ordered"),
+    "in_transit": later("On its way to the store"),
+    "reserved": later("Set aside for you"),
+    "picking": later("Being packed"),
+    "ready": later("Ready to collect"),
+    "collected": later("Collected"),
 }
-ENDS = {"cancelled": "Cancelled", "expired": "Back on the shelf"}
+ENDS = {"cancelled": later("Cancelled"), "expired": later("Back on the shelf")}
 ONLY_IF_TAKEN = frozenset({"in_transit"})
 
 
@@ -39,7 +40,7 @@ def present_timeline(order: Order, *, now: datetime) -> list[Step]:
     wanted = taken if is_over else [each for each in STEPS if each in taken or each not in ONLY_IF_TAKEN]
     return [
         Step(
-            name=STEPS.get(status) or ENDS[status],
+            name=_(STEPS.get(status) or ENDS[status]),
             at=taken.get(status),
             time=clock(taken[status], zone, now) if status in taken else "",
             is_done=status in taken and status != at,

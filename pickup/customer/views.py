@@ -11,8 +11,10 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from marshmallow import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
+from pickup.core import language_choice
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
+from pickup.core.languages import _, later, spoken
 from pickup.core.pages import Pages
 from pickup.customer import arriving, calendar
 from pickup.customer import service as decisions
@@ -31,12 +33,12 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 PERSON = PersonSchema()
 PERSON_WORDS = {
-    "name": "Please say who collects, in one line.",
-    "email": "That is not an e-mail address.",
-    "phone": "That is not a telephone number.",
+    "name": later("Please say who collects, in one line."),
+    "email": later("That is not an e-mail address."),
+    "phone": later("That is not a telephone number."),
 }
 
-blueprint = Pages("customer", __name__, url_prefix="/p")
+blueprint = Pages("customer", __name__, url_prefix="/p", is_translated=True)
 
 Answer = str | Response | BaseResponse
 
@@ -61,7 +63,7 @@ def show(token: str) -> Answer:
 def _unless_known(page: Any, template: str, **values: Any) -> Response:
     """The page; or, where the browser has it already, no more than that."""
     values |= {"page": page, "within_words": arriving.WITHIN_WORDS}
-    state = hashlib.sha256(f"{page}{values['store'].ref}".encode()).hexdigest()[:16]
+    state = hashlib.sha256(f"{page}{values['store'].ref}{spoken().code}".encode()).hexdigest()[:16]
     if state in request.if_none_match:
         response = Response(status=304)
     else:
@@ -97,7 +99,7 @@ def name_collector(token: str) -> Answer:
     try:
         person: Mapping[str, Any] = PERSON.load({name: words for name, words in typed.items() if words})
     except ValidationError as error:
-        wrong = {name: PERSON_WORDS[name] for name in error.messages_dict}
+        wrong = {name: _(PERSON_WORDS[name]) for name in error.messages_dict}
         return make_response(_collector_form(token, typed, wrong), 422)
     return _change(
         token,
@@ -120,7 +122,7 @@ def take_collector_back(token: str) -> Answer:
     return _change(
         token,
         lambda order, now: collectors.name_collector(order, None, actor=decisions.CUSTOMER, now=now),
-        done=("Taken back. The other code does not count any more.", "collector"),
+        done=(later("Taken back. The other code does not count any more."), "collector"),
         anchor="collector",
     )
 
@@ -159,7 +161,7 @@ def choose(token: str) -> Answer:
 def say_if_short(token: str) -> Answer:
     """Say what to do if not everything is found."""
     wish = request.form.get("wish", "")
-    return _change(token, lambda order, now: decisions.say_if_short(order, wish), done=("Saved.", "if_short"))
+    return _change(token, lambda order, now: decisions.say_if_short(order, wish), done=(later("Saved."), "if_short"))
 
 
 @blueprint.get("/<token>/cancel")
@@ -206,7 +208,7 @@ def _change(
     with suppress(ActionNotAllowed):
         in_transaction(work)
         if done:
-            flash(*done)
+            flash(_(done[0]), done[1])
     return redirect(url_for("customer.show", token=token, _anchor=anchor), 303)
 
 
@@ -214,4 +216,7 @@ def _order(token: str, *, for_collector: bool = False) -> Order:
     # What cannot be a token is not asked of the database, which has no words for some of it (NUL).
     if not TOKEN.fullmatch(token):
         raise OrderNotFound("This link is not valid.")
-    return queries.order_by_page_token(token, for_collector=for_collector)
+    order = queries.order_by_page_token(token, for_collector=for_collector)
+    if token == order.page_token:
+        language_choice.prefer(order.locale)
+    return order

@@ -67,7 +67,9 @@ class CustomerSchema(Schema):
     email = EmailAddress(required=True, metadata={"description": "gets the messages", "example": "ada@example.com"})
     phone = Phone(metadata={"example": "+1 479 555 0100"})
     locale = fields.String(
-        load_default="en", validate=validate.OneOf(LOCALES), metadata={"description": "language of the messages"}
+        load_default="en",
+        validate=validate.OneOf(LOCALES),
+        metadata={"description": "language of the messages and of the page"},
     )
     ip_address = fields.IP(
         metadata={

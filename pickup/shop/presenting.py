@@ -7,8 +7,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from pickup.core import map as plans
 from pickup.core import pages
-from pickup.shop import map as plans
 
 Json = dict[str, Any]
 

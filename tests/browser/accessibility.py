@@ -1,6 +1,20 @@
-"""What of WCAG 2.2 AA a script can see: names, ids, headings, contrast, targets, reflow."""
+"""What of WCAG 2.2 AA a script can see: all that axe knows, and what it does not: targets of 44 px, reflow."""
+
+import os
+from collections import Counter
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 from playwright.sync_api import Page
+
+from tests.browser.screenshots import shoot
+
+# https://www.deque.com/axe/core-documentation/api-documentation/#axe-core-tags
+AXE_OPTIONS = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+    "resultTypes": ["violations"],
+}
 
 # Every entry names a breach; an empty list is what a test wants.
 BREACHES = """() => {
@@ -59,12 +73,51 @@ BREACHES = """() => {
   return breaches;
 }"""
 
+# How often each test has looked: it gets as many pictures.
+_checks: Counter[str] = Counter()
 
-def assert_accessible(page: Page) -> None:
-    """Whatever is shown can be named, read, touched, and fits; in the light and in the dark."""
+
+def assert_accessible(page: Page, name: str = "") -> None:
+    """Whatever is shown can be named, read, touched, and fits; in the light and in the dark. Each gets its picture.
+
+    Args:
+        name: of the page and its state, for the pictures; without one, the test's, and which check of it this is.
+    """
     page.wait_for_load_state()  # a click returns when the next page begins to come
+    name = name or _numbered(_test_name())
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        breaches = page.evaluate(BREACHES)
+        shoot(page, f"{name}-{scheme}")
+        breaches = page.evaluate(BREACHES) + axe_violations(page)
         assert not breaches, f"{scheme}: {breaches}"
     page.emulate_media(color_scheme=None)
+
+
+def axe_violations(page: Page) -> list[str]:
+    """What axe finds: the rule, and where it is broken.
+
+    The script is evaluated by the browser's own tools, which a page's content policy does not bind.
+    """
+    if not page.evaluate("typeof window.axe === 'object'"):
+        page.evaluate(_axe())
+    found: dict[str, Any] = page.evaluate("options => axe.run(document, options)", AXE_OPTIONS)
+    return [
+        f"{violation['id']} ({violation['help']}): {node['html'][:150]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@cache
+def _axe() -> str:
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text()
+
+
+def _numbered(name: str) -> str:
+    _checks[name] += 1
+    return f"{name}-{_checks[name]}"
+
+
+def _test_name() -> str:
+    # "tests/browser/test_shop.py::test_a_day[phone] (call)"
+    return os.environ.get("PYTEST_CURRENT_TEST", "page").rpartition("::")[2].rpartition(" ")[0]

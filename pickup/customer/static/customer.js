@@ -44,7 +44,7 @@ const atOnce = () => {
 
 const sayStale = () => {
   const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: order().dataset.zone };
-  say(`No connection. What you see is from ${shownAt.toLocaleTimeString("en", time)}.`);
+  say(stale().dataset.words.replace("{time}", shownAt.toLocaleTimeString(document.documentElement.lang, time)));
 };
 
 const say = (words) => {
@@ -53,6 +53,7 @@ const say = (words) => {
 
 // What somebody is typing, has chosen or opened stays, by the ids of the fields.
 const show = (page) => {
+  if (page.documentElement.lang !== document.documentElement.lang) return location.reload(); // chosen in another tab
   const next = page.querySelector("#order");
   if (!next || next.dataset.state === order().dataset.state) return;
   const typed = [...order().querySelectorAll("input[id], select[id]")].map((field) => [field.id, field.value]);

@@ -1,4 +1,4 @@
-"""A plan of the stores nearby: coordinates in, what an SVG shows out. Pure; no tiles, no server, nobody is told.
+"""Plans of stores: coordinates in, what an SVG shows out. Pure; no tiles, no server, nobody is told.
 
 Around one place and over some hundred kilometres the Earth is flat enough: east and north in metres, a degree of
 longitude shortened by the cosine of the latitude.
@@ -16,6 +16,11 @@ METRES_PER_DEGREE = 111_195
 EXTENT_MIN_METRES = 300.0
 RINGS_WANTED = 3.5
 PIN_GAP = 21.0
+
+# A way is wider than high. Above is room for the pin, below for the scale.
+WAY_HEIGHT, WAY_MARGINS = 200, (56, 52)
+WAY_MIN_METRES = 1500.0
+BAR_MIN = 56.0
 
 Point = tuple[float, float]
 
@@ -62,6 +67,45 @@ def plan(place: Point, stores: Sequence[Point], *, unit_metres: float) -> Plan:
     drawn = [(middle[0] + east * scale, middle[1] - north * scale) for east, north in offsets]
     pins = tuple(Pin(number, round(x, 1), round(y, 1)) for number, (x, y) in enumerate(_apart(drawn), start=1))
     return Plan(*middle, pins, _rings(scale, unit_metres))
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A store and where somebody comes from, in the units of a `viewBox` of WIDTH × WAY_HEIGHT."""
+
+    store: Point
+    place: Point | None
+    bar: float
+    """How long the bar of the scale is drawn, and what it stands for."""
+    bar_metres: float
+    eighth: int
+    """Where the store lies, seen from the place: eighths of a turn, clockwise from north."""
+
+
+def way(store: Point, place: Point | None, *, unit_metres: float) -> Way:
+    """Draw a store and, where it is known, the place that somebody comes from: both in the frame, around its middle.
+
+    Args:
+        store, place: latitude and longitude in degrees.
+        unit_metres: the scale is a round number of this unit, 1609.344 for miles.
+    """
+    east, north = _offset(place, store) if place else (0.0, 0.0)
+    room = (WIDTH - 2 * WAY_MARGINS[0], WAY_HEIGHT - 2 * WAY_MARGINS[1])
+    scale = min(room[0] / max(abs(east), WAY_MIN_METRES), room[1] / max(abs(north), WAY_MIN_METRES / 2))
+    middle = (WIDTH / 2, WAY_HEIGHT / 2 + PIN_GAP / 4)
+    half = (east * scale / 2, -north * scale / 2)
+    bar_metres = round_number(BAR_MIN / scale / unit_metres) * unit_metres
+    return Way(
+        store=_rounded(middle[0] + half[0], middle[1] + half[1]),
+        place=_rounded(middle[0] - half[0], middle[1] - half[1]) if place else None,
+        bar=round(bar_metres * scale, 1),
+        bar_metres=bar_metres,
+        eighth=round(math.atan2(east, north) / (math.tau / 8)) % 8,
+    )
+
+
+def _rounded(x: float, y: float) -> Point:
+    return round(x, 1), round(y, 1)
 
 
 def _offset(place: Point, store: Point) -> Point:
