@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from flask import g, request
+from flask import request
 
 from pickup.core.errors import DomainError, InvalidFields
 from pickup.core.pagination import decode_cursor
 from pickup.core.pagination import page as page_of
 from pickup.management.csv_export import page_by_page
 from pickup.management.scope import visible_store_id
-from pickup.staff.people import Associate
 from pickup.stores.directory import StoreEntry, fresh_directory
 from pickup.stores.errors import StoreNotFound
 
@@ -22,12 +21,6 @@ ROWS_MAX = 25
 CSV_ROWS_AT_ONCE = 500
 TYPED_MAX_CHARACTERS = 100
 FIELD_MAX_CHARACTERS = 4000
-
-
-def who() -> Associate:
-    """Who is signed in."""
-    found: Associate = g.member
-    return found
 
 
 def typed(field: str) -> str:

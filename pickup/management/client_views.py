@@ -13,11 +13,12 @@ from pickup.core.errors import FieldError, InvalidFields, NotFound
 from pickup.core.models import ApiClient, ApiKey
 from pickup.core.pages import Pages
 from pickup.management import client_queries
-from pickup.management.asking import all_cells, filled_in, one_page, typed, wants_csv, who, wrong_fields
+from pickup.management.asking import all_cells, filled_in, one_page, typed, wants_csv, wrong_fields
 from pickup.management.csv_export import csv_response
 from pickup.management.scope import require_head_office
 from pickup.management.views import Answer, require_manager
 from pickup.staff import audit
+from pickup.staff.gate import member
 
 COLUMNS = ("name", "scopes", "created_at", "keys_that_work", "newest_key_at", "last_revoked_at")
 NAME_MAX_CHARACTERS = 60
@@ -106,7 +107,7 @@ def _create(name: str, scopes: Sequence[auth.Scope]) -> str:
     if wrong:
         raise InvalidFields("; ".join(f"{error.pointer}: {error.detail}" for error in wrong), errors=wrong)
     key = auth.create_key(name, list(scopes))
-    audit.record(who(), "create_client", now=utcnow(), client=name, scopes=" ".join(scopes))
+    audit.record(member(), "create_client", now=utcnow(), client=name, scopes=" ".join(scopes))
     return key
 
 
@@ -116,13 +117,13 @@ def _rotate(client: ApiClient) -> tuple[Sequence[auth.Scope], str]:
     scopes = _scopes([key for key in keys if key.revoked_at is None] or keys[:1])
     if not scopes:
         raise NotFound("This client has never had a key.")
-    audit.record(who(), "create_client_key", now=utcnow(), client=client.name, scopes=" ".join(scopes))
+    audit.record(member(), "create_client_key", now=utcnow(), client=client.name, scopes=" ".join(scopes))
     return scopes, auth.create_key(client.name, list(scopes))
 
 
 def _revoke(client: ApiClient, *, keep_newest: bool) -> int:
     count = auth.revoke_keys(client.name, now=utcnow(), keep_newest=keep_newest)
-    audit.record(who(), "revoke_client_keys", now=utcnow(), client=client.name, keys=count)
+    audit.record(member(), "revoke_client_keys", now=utcnow(), client=client.name, keys=count)
     return count
 
 

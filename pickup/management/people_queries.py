@@ -75,8 +75,3 @@ def find_devices(*, store_id: int | None, after: Place, limit: int) -> Sequence[
     if store_id is not None:
         wanted = wanted.where(Device.store_id == store_id)
     return db.session.execute(wanted).all()
-
-
-def store_of_device(device_id: int) -> int | None:
-    """The store that a tablet belongs to; None where there is no such tablet."""
-    return db.session.scalars(select(Device.store_id).where(Device.id == device_id)).one_or_none()

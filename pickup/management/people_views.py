@@ -12,13 +12,14 @@ from pickup.core.db import in_transaction
 from pickup.core.errors import DomainError, InvalidFields, NotFound
 from pickup.core.pages import Pages
 from pickup.management import people_queries
-from pickup.management.asking import all_cells, asked_store, filled_in, one_page, typed, wants_csv, who, wrong_fields
+from pickup.management.asking import all_cells, asked_store, filled_in, one_page, typed, wants_csv, wrong_fields
 from pickup.management.csv_export import csv_response
 from pickup.management.people_queries import Place
 from pickup.management.scope import require_head_office, visible_store_id
 from pickup.management.views import Answer, require_manager
-from pickup.staff import audit, people_service, service
+from pickup.staff import audit, devices, people_service, service
 from pickup.staff.errors import NameTaken, PinTaken
+from pickup.staff.gate import member
 from pickup.staff.models import ROLES, Role, StaffMember
 from pickup.staff.queries import member as member_of
 from pickup.stores.directory import fresh_directory
@@ -87,7 +88,7 @@ def change_pin(member_id: int) -> Answer:
     """Give somebody a new PIN."""
     person, form = _person(member_id, to_change=True), filled_in("pin")
     try:
-        in_transaction(lambda: people_service.change_pin(who(), person.id, form["pin"], now=utcnow()))
+        in_transaction(lambda: people_service.change_pin(member(), person.id, form["pin"], now=utcnow()))
     except (InvalidFields, PinTaken) as refusal:
         return make_response(_person_page(_person(member_id), wrong_fields(refusal, FIELD_OF_CODE)), 422)
     flash(f"{person.name} has a new PIN, and has to sign in with it.", "done")
@@ -98,7 +99,7 @@ def change_pin(member_id: int) -> Answer:
 def end_person(member_id: int) -> Answer:
     """Let somebody sign in no more."""
     person = _person(member_id, to_change=True)
-    in_transaction(lambda: people_service.end_member(who(), person.id, now=utcnow()))
+    in_transaction(lambda: people_service.end_member(member(), person.id, now=utcnow()))
     flash(f"{person.name} cannot sign in any more.", "done")
     return redirect(url_for(".list_people"), 303)
 
@@ -122,16 +123,14 @@ def list_devices() -> Answer:
 @blueprint.post("/devices/<int:device_id>/revoke")
 def revoke_device(device_id: int) -> Answer:
     """Let a tablet be none of the store's any more."""
-    if visible_store_id() not in (None, people_queries.store_of_device(device_id)):
-        raise NotFound("There is no such tablet.")
-    device = in_transaction(lambda: people_service.revoke_device(who(), device_id, now=utcnow()))
+    device = in_transaction(lambda: devices.revoke(member(), device_id, now=utcnow()))
     flash(f"{device.name} is none of the store’s tablets any more.", "done")
     return redirect(url_for(".list_devices"), 303)
 
 
 def _create(store_ref: str, name: str, role: Role, pin: str) -> None:
     made = service.create_member(store_ref=store_ref, name=name, role=role, pin=pin)
-    audit.record(who(), "create_member", now=utcnow(), store_id=made.store_id, of=made.name, role=role)
+    audit.record(member(), "create_member", now=utcnow(), store_id=made.store_id, of=made.name, role=role)
 
 
 def _store_of(ref: str) -> str:
@@ -180,7 +179,7 @@ def _person_page(person: StaffMember, wrong: Mapping[str, str] | None = None) ->
         person=person,
         store=fresh_directory().by_id[person.store_id],
         is_last=person.is_manager and people_queries.other_managers(person) == 0,
-        is_self=person.id == who().id,
+        is_self=person.id == member().id,
         can_change=person.role != "head_office" or visible_store_id() is None,
         wrong=wrong or {},
     )

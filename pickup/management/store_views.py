@@ -14,10 +14,11 @@ from pickup.core.errors import InvalidFields
 from pickup.core.pages import Pages
 from pickup.customer.hours import coming_days
 from pickup.management import store_changes, store_queries, wording
-from pickup.management.asking import all_cells, filled_in, one_page, typed, visible_store, wants_csv, who, wrong_fields
+from pickup.management.asking import all_cells, filled_in, one_page, typed, visible_store, wants_csv, wrong_fields
 from pickup.management.csv_export import csv_response
 from pickup.management.scope import visible_store_id
 from pickup.management.views import Answer, require_manager
+from pickup.staff.gate import member
 from pickup.stores.models import STORE_KINDS, Store
 from pickup.stores.moves import await_moves
 from pickup.stores.service import get_store
@@ -62,7 +63,7 @@ def change_store(ref: str) -> Answer:
     store, form = _store(ref), filled_in(*_own_fields())
     try:
         values = store_changes.read_settings(form)
-        is_changed = in_transaction(lambda: store_changes.change_store(who(), store.id, values, now=utcnow()))
+        is_changed = in_transaction(lambda: store_changes.change_store(member(), store.id, values, now=utcnow()))
     except InvalidFields as refusal:
         return make_response(_page(store, form=form, wrong=wrong_fields(refusal)), 422)
     await_moves()
@@ -74,7 +75,7 @@ def change_store(ref: str) -> Answer:
 def pause_store(ref: str) -> Answer:
     """Take no new orders there."""
     store, move = _store(ref), "move_orders" in request.form
-    in_transaction(lambda: store_changes.pause(who(), store, move_orders=move, now=utcnow()))
+    in_transaction(lambda: store_changes.pause(member(), store, move_orders=move, now=utcnow()))
     flash("The store takes no new orders from now on.", "done")
     return redirect(url_for(".show_store", ref=ref), 303)
 
@@ -83,7 +84,7 @@ def pause_store(ref: str) -> Answer:
 def resume_store(ref: str) -> Answer:
     """Take orders there again."""
     store = _store(ref)
-    in_transaction(lambda: store_changes.resume(who(), store, now=utcnow()))
+    in_transaction(lambda: store_changes.resume(member(), store, now=utcnow()))
     flash("The store takes orders again.", "done")
     return redirect(url_for(".show_store", ref=ref), 303)
 
@@ -94,7 +95,7 @@ def set_special_day(ref: str) -> Answer:
     store, form = _store(ref), filled_in("day", "hours")
     try:
         day = _day(form["day"], today=_today(store, utcnow()))
-        in_transaction(lambda: store_changes.set_special_day(who(), store, day, form["hours"], now=utcnow()))
+        in_transaction(lambda: store_changes.set_special_day(member(), store, day, form["hours"], now=utcnow()))
     except InvalidFields as refusal:
         return make_response(_page(store, special=form, special_wrong=wrong_fields(refusal)), 422)
     flash(f"{day.isoformat()} has hours of its own: {form['hours']}.", "done")
@@ -106,7 +107,7 @@ def drop_special_day(ref: str, date: str) -> Answer:
     """Let a date have the regular hours again."""
     store = _store(ref)
     day = _day(date, today=None)
-    in_transaction(lambda: store_changes.drop_special_day(who(), store, day, now=utcnow()))
+    in_transaction(lambda: store_changes.drop_special_day(member(), store, day, now=utcnow()))
     flash(f"{day.isoformat()} has the regular hours again.", "done")
     return redirect(url_for(".show_store", ref=ref, _anchor="special"), 303)
 

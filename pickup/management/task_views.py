@@ -11,12 +11,13 @@ from pickup.core.db import in_transaction
 from pickup.core.errors import NotFound
 from pickup.core.pages import Pages
 from pickup.management import task_queries
-from pickup.management.asking import all_cells, one_page, typed, wants_csv, who
+from pickup.management.asking import all_cells, one_page, typed, wants_csv
 from pickup.management.csv_export import csv_response
 from pickup.management.scope import visible_store_id
 from pickup.management.task_presenting import KIND_WORDS, TaskRow, kind_words, present_task
 from pickup.management.views import Answer, require_manager
 from pickup.staff import audit
+from pickup.staff.gate import member
 
 COLUMNS = ("id", "kind", "about", "order", "store_ref", "since", "failures", "next_attempt_at", "given_up_at", "error")
 
@@ -75,14 +76,14 @@ def _try_one(task_id: int) -> int:
     if task is None:
         raise NotFound("This is done meanwhile, or it is none of your store’s.")
     now = utcnow()
-    audit.record(who(), "try_task_again", now=now, order_id=task.order_id, kind=task.handler)
+    audit.record(member(), "try_task_again", now=now, order_id=task.order_id, kind=task.handler)
     return outbox.try_now([task.id], now=now)
 
 
 def _try_all(handler: str) -> int:
     now, ids = utcnow(), task_queries.failed_ids(handler=handler, store_id=visible_store_id())
     count = outbox.try_now(ids, now=now)
-    audit.record(who(), "try_tasks_again", now=now, kind=handler, tasks=count)
+    audit.record(member(), "try_tasks_again", now=now, kind=handler, tasks=count)
     return count
 
 

@@ -1,4 +1,4 @@
-"""Who works where: new PINs, people who leave, tablets that are taken back."""
+"""Who works where: new PINs, and people who leave."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from pickup.core.db import db
 from pickup.core.errors import DomainError, InvalidFields, Kind, NotFound
 from pickup.staff import audit, pins, queries
 from pickup.staff.errors import PinTaken
-from pickup.staff.models import Device, StaffMember
+from pickup.staff.models import StaffMember
 from pickup.staff.people import Associate
 
 
@@ -31,7 +31,7 @@ def change_pin(who: Associate, member_id: int, pin: str, *, now: datetime) -> St
     member = _lock_at_work(member_id)
     if not pins.is_well_formed(pin):
         raise InvalidFields.at("/pin", "must be 4 to 8 digits")
-    colleagues = [each for each in queries.members_at(member.store_id) if each.left_at is None]
+    colleagues = queries.members_at(member.store_id)
     if any(pins.matches(pin, each.pin_hash) for each in colleagues if each.id != member.id):
         raise PinTaken("Somebody at this store has this PIN already; choose another.")
     member.pin_hash = pins.hash_pin(pin)
@@ -52,21 +52,6 @@ def end_member(who: Associate, member_id: int, *, now: datetime) -> StaffMember:
     member.left_at = now
     audit.record(who, "end_member", now=now, store_id=member.store_id, of=member.name)
     return member
-
-
-def revoke_device(who: Associate, device_id: int, *, now: datetime) -> Device:
-    """Let a tablet be none of the store's any more; one that is revoked already stays so since then.
-
-    Raises:
-        NotFound: there is no such tablet.
-    """
-    device = db.session.get(Device, device_id, with_for_update=True, populate_existing=True)
-    if device is None:
-        raise NotFound("There is no such tablet.")
-    if device.revoked_at is None:
-        device.revoked_at, device.revoked_by = now, who.name
-        audit.record(who, "revoke_device", now=now, store_id=device.store_id, device=device.name)
-    return device
 
 
 def _lock_at_work(member_id: int) -> StaffMember:

@@ -7,7 +7,7 @@ import re
 from pickup.core.db import db, unit_of_work
 from pickup.staff import service
 from pickup.staff.models import AuditEntry
-from tests.integration.test_staff import Tablet
+from tests.tablet import Tablet
 
 ASSOCIATE, MANAGER, HEAD_OFFICE, OTHER_MANAGER = "1234", "998877", "445566", "776655"
 
