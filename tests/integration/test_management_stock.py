@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from pickup.core import revisions
 from pickup.core.db import db, unit_of_work
 from pickup.inventory.models import MOVEMENT_KINDS, StockMovement
 from pickup.management.stock_views import KIND_WORDS
@@ -73,8 +74,6 @@ def test_more_is_kept_back_while_tills_are_not_heard_of(world, stores, manager):
     with unit_of_work():
         stores[0].feed_state = "stale"
         db.session.add(stores[0])
-        from pickup.core import revisions
-
         revisions.bump("stores")
     floor = world.app.extensions["settings"].stale_safety_stock
 
