@@ -332,10 +332,10 @@ def test_what_cannot_be_searched_for_is_said(head_office, entries, query, words)
 
 
 def test_the_trail_comes_in_pages_and_whole_as_a_file(stores, head_office):
-    now = utcnow()
+    now, max_ = utcnow(), named("Max")
     with unit_of_work():
         for number in range(30):
-            audit.record(named("Max"), "count", now=now, number=number, note="=HYPERLINK()" if number == 29 else "")
+            audit.record(max_, "count", now=now, number=number, note="=HYPERLINK()" if number == 29 else "")
 
     first = page(head_office, "/admin/audit?person=Max")
     second = page(head_office, next_of(first))
