@@ -23,6 +23,16 @@ from pickup.home import views as home_views
 from pickup.inventory import commands as inventory_commands
 from pickup.inventory import views as inventory_views
 from pickup.inventory.gauges import stock_gauges
+from pickup.management import (
+    audit_views,
+    client_views,
+    people_views,
+    stock_views,
+    task_views,
+)
+from pickup.management import (
+    store_views as store_admin_views,
+)
 from pickup.management import views as management_views
 from pickup.notifications import service as notifications
 from pickup.notifications import views as notification_views
@@ -130,6 +140,12 @@ def _register_pages(app: Flask) -> None:
         staff_returns_views.blueprint,
         staff_money_views.blueprint,
         management_views.blueprint,
+        store_admin_views.blueprint,
+        people_views.blueprint,
+        audit_views.blueprint,
+        client_views.blueprint,
+        stock_views.blueprint,
+        task_views.blueprint,
         customer_views.blueprint,
         bank_views.blueprint,
         shop_views.blueprint,

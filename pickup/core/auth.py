@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from flask import g, request
-from sqlalchemy import LargeBinary, bindparam, select, text, update
+from sqlalchemy import LargeBinary, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core.db import db, run
@@ -62,8 +62,11 @@ def create_key(name: str, scopes: list[Scope]) -> str:
     return key
 
 
-def revoke_keys(name: str, *, now: datetime) -> int:
+def revoke_keys(name: str, *, now: datetime, keep_newest: bool = False) -> int:
     """Stop every key of a client; returns how many still worked until now.
+
+    Args:
+        keep_newest: all but the newest of those that work, which is in the place of the others by now.
 
     Raises:
         NotFound: there is no such client.
@@ -71,13 +74,11 @@ def revoke_keys(name: str, *, now: datetime) -> int:
     client_id = db.session.scalars(select(ApiClient.id).where(ApiClient.name == name)).one_or_none()
     if client_id is None:
         raise NotFound(f"There is no client named {name!r}.")
-    stopped = db.session.execute(
-        update(ApiKey)
-        .where(ApiKey.client_id == client_id, ApiKey.revoked_at.is_(None))
-        .values(revoked_at=now)
-        .returning(ApiKey.id)
-    )
-    return len(stopped.all())
+    works = (ApiKey.client_id == client_id) & ApiKey.revoked_at.is_(None)
+    stopped = update(ApiKey).where(works)
+    if keep_newest:
+        stopped = stopped.where(ApiKey.id < select(func.max(ApiKey.id)).where(works).scalar_subquery())
+    return len(db.session.execute(stopped.values(revoked_at=now).returning(ApiKey.id)).all())
 
 
 _CALLER = text("""

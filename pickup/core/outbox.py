@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    or_,
     select,
     text,
     update,
@@ -248,6 +249,28 @@ def revive(*, now: datetime) -> int:
         .where(OutboxTask.dead_at.is_not(None))
         .values(dead_at=None, attempts=0, deaths=0, leased=False, due_at=now)
         .returning(OutboxTask.id)
+    )
+    return len(result.all())
+
+
+def try_now(task_ids: Iterable[int], *, now: datetime) -> int:
+    """Let tasks be due at once, and those that were given up have a new set of attempts; returns how many there were.
+
+    Those that a worker has in hand at this moment are left alone.
+    """
+    is_dead = OutboxTask.dead_at.is_not(None)
+    result = db.session.execute(
+        update(OutboxTask)
+        .where(OutboxTask.id == any_(_bigints(task_ids)), or_(is_dead, ~OutboxTask.leased))
+        .values(
+            due_at=now,
+            leased=False,
+            attempts=case((is_dead, 0), else_=OutboxTask.attempts),
+            deaths=case((is_dead, 0), else_=OutboxTask.deaths),
+            dead_at=None,
+        )
+        .returning(OutboxTask.id)
+        .execution_options(synchronize_session=False)
     )
     return len(result.all())
 

@@ -1,0 +1,71 @@
+"""Named reads of the audit trail."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from pickup.core.db import db
+from pickup.orders.models import Order
+from pickup.staff.models import AuditEntry
+from pickup.stores.models import Store
+
+ORDER_NUMBER_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which lines of the trail are wanted; None: whatever it says there."""
+
+    store_id: int | None = None
+    person: str = ""
+    action: str = ""
+    order_id: uuid.UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def find_entries(wanted: AuditFilter, *, before: int | None, limit: int) -> Sequence[Any]:
+    """Lines of the trail, newest first, from behind the one with an id."""
+    entries = (
+        select(
+            AuditEntry.id,
+            AuditEntry.at,
+            AuditEntry.member_name,
+            AuditEntry.device_name,
+            AuditEntry.action,
+            AuditEntry.detail,
+            Order.number.label("order_number"),
+            Store.ref.label("store_ref"),
+            Store.name.label("store_name"),
+        )
+        .outerjoin(Order, Order.id == AuditEntry.order_id)
+        .outerjoin(Store, Store.id == AuditEntry.store_id)
+        .order_by(AuditEntry.id.desc())
+        .limit(limit)
+    )
+    if wanted.store_id is not None:
+        entries = entries.where(AuditEntry.store_id == wanted.store_id)
+    if wanted.person:
+        entries = entries.where(AuditEntry.member_name.icontains(wanted.person, autoescape=True))
+    if wanted.action:
+        entries = entries.where(AuditEntry.action == wanted.action)
+    if wanted.order_id is not None:
+        entries = entries.where(AuditEntry.order_id == wanted.order_id)
+    if wanted.since is not None:
+        entries = entries.where(AuditEntry.at >= wanted.since)
+    if wanted.until is not None:
+        entries = entries.where(AuditEntry.at < wanted.until)
+    if before is not None:
+        entries = entries.where(AuditEntry.id < before)
+    return db.session.execute(entries).all()
+
+
+def order_id_of(number: int) -> uuid.UUID | None:
+    """The order that people call by a number."""
+    if number > ORDER_NUMBER_MAX:
+        return None
+    return db.session.scalars(select(Order.id).where(Order.number == number)).one_or_none()
