@@ -22,6 +22,7 @@ from pickup.home import views as home_views
 from pickup.inventory import commands as inventory_commands
 from pickup.inventory import views as inventory_views
 from pickup.inventory.gauges import stock_gauges
+from pickup.management import dashboard_views, orders_views
 from pickup.management import views as management_views
 from pickup.notifications import service as notifications
 from pickup.notifications import views as notification_views
@@ -121,6 +122,8 @@ def _register_pages(app: Flask) -> None:
         staff_returns_views.blueprint,
         staff_money_views.blueprint,
         management_views.blueprint,
+        dashboard_views.blueprint,
+        orders_views.blueprint,
         customer_views.blueprint,
         bank_views.blueprint,
         shop_views.blueprint,
