@@ -164,7 +164,7 @@ def test_waiting_is_from_the_word_of_the_customer_to_the_handover(life, manager)
 
 
 def find_nothing(life, order, units, at):
-    milk = order.lines[0].product_id
+    milk = life.world.order(order.id).lines[0].product_id
     return life.step(
         order,
         at,
