@@ -10,6 +10,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pickup import commands
 from pickup.bank import views as bank_views
@@ -42,6 +43,7 @@ from pickup.staff import goods_views as staff_goods_views
 from pickup.staff import live_views as staff_live_views
 from pickup.staff import money_views as staff_money_views
 from pickup.staff import returns_views as staff_returns_views
+from pickup.staff import sign_in_views as staff_sign_in_views
 from pickup.staff import views as staff_views
 from pickup.storefront import views as storefront_views
 from pickup.stores import directory
@@ -76,6 +78,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         SECRET_KEY=settings.secret_key or _own_secret_key(settings.home),
         MAX_CONTENT_LENGTH=settings.request_body_max_bytes,
     )
+    if settings.trusted_proxies:
+        # How many proxies of ours stand before us, each of which adds to these headers; nobody else is believed.
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     logging.init_app(app)
     db.init_app(app, settings)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
@@ -116,6 +122,7 @@ def _register_pages(app: Flask) -> None:
     for blueprint in (
         home_views.blueprint,
         reference_views.blueprint,
+        staff_sign_in_views.blueprint,
         staff_views.blueprint,
         staff_goods_views.blueprint,
         staff_live_views.blueprint,

@@ -53,6 +53,8 @@ class Settings:
     web_workers: int
     web_threads: int
     web_streams: int
+    trusted_proxies: int
+    enrolled_tablets_only: bool
     database_lock_timeout_seconds: int
     database_pool_size: int
     request_body_max_bytes: int
@@ -155,6 +157,8 @@ class Settings:
                 web_workers=env.int("WEB_WORKERS", 2, validate=Range(1)),
                 web_threads=env.int("WEB_THREADS", 16, validate=Range(1)),
                 web_streams=env.int("WEB_STREAMS", 32, validate=Range(0)),
+                trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=Range(0, 9)),
+                enrolled_tablets_only=env.bool("ENROLLED_TABLETS_ONLY", False),
                 database_lock_timeout_seconds=env.int("DATABASE_LOCK_TIMEOUT_SECONDS", 3, validate=Range(1)),
                 database_pool_size=env.int("DATABASE_POOL_SIZE", 8, validate=Range(1)),
                 request_body_max_bytes=env.int("REQUEST_BODY_MAX_BYTES", 16 * 1024 * 1024, validate=Range(1024)),

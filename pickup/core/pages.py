@@ -18,12 +18,16 @@ from babel.numbers import format_currency
 from babel.units import format_unit
 from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.config import Settings
 from pickup.core.errors import DomainError, Kind
 from pickup.core.types import Money
 
 SESSION_LIFETIME = timedelta(hours=12)
+LONG_COOKIE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep one
+# Browsers take a cookie of this name only over https, for this host alone, and for all of it.
+HOST_ONLY = "__Host-"
 # The language in which the pages are written; dates and amounts follow it.
 LOCALE = "en"
 
@@ -158,13 +162,32 @@ def own_address(text: str) -> str:
     return "" if leads_away else text
 
 
+def cookie_name(name: str) -> str:
+    """A cookie of ours as browsers know it: over https no other host, and no part of this one, can set it."""
+    return HOST_ONLY + name if current_app.config["SESSION_COOKIE_SECURE"] else name
+
+
+def set_long_cookie(response: BaseResponse, name: str, value: str) -> None:
+    """Let a browser remember something for as long as it does."""
+    response.set_cookie(
+        cookie_name(name),
+        value,
+        max_age=LONG_COOKIE_SECONDS,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+    )
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     """Set up sessions, tokens, templates and error pages."""
+    is_secure = settings.public_url.startswith("https://")
     app.config.update(
-        SESSION_COOKIE_NAME="pickup",
+        SESSION_COOKIE_NAME=HOST_ONLY + "pickup" if is_secure else "pickup",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"),
+        SESSION_COOKIE_SECURE=is_secure,
         PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
         # A refresh in the background must not write the cookie: it could undo what a form has just put into it.
         SESSION_REFRESH_EACH_REQUEST=False,

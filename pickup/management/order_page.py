@@ -180,7 +180,7 @@ def present_order(order: Order, *, now: datetime) -> OrderPage:
         transfers=[present_arrival(each, order, now=now) for each in transfers.transfers_of([order.id])],
         why=why_here(order),
         history=[_step(step, zone) for step in order.history],
-        audit=[_audited(entry, zone) for entry in queries.audit_of(order.id)],
+        audit=[_audited(entry, order) for entry in queries.audit_of(order.id)],
         messages=[
             MessageRow(
                 local(message.created_at, zone, PATTERN),
@@ -328,13 +328,13 @@ def _step(step: OrderHistory, zone: str) -> Happening:
     )
 
 
-def _audited(entry: AuditEntry, zone: str) -> Happening:
+def _audited(entry: AuditEntry, order: Order) -> Happening:
     return Happening(
-        at=local(entry.at, zone, PATTERN),
+        at=local(entry.at, order.store.timezone, PATTERN),
         what=_words(entry.action).capitalize(),
         who=entry.member_name,
         where=entry.device_name or "a browser",
-        note=_detail(entry.detail),
+        note=_detail(entry.detail, {line.product_id: line.product.sku for line in order.lines}),
     )
 
 
@@ -344,11 +344,12 @@ def _without_code(subject: str, order: Order) -> str:
     return subject
 
 
-def _detail(detail: Mapping[str, Any]) -> str:
-    """What an audit entry says besides: `units: 2, sku: MILK`."""
+def _detail(detail: dict[str, Any], skus: Mapping[int, str]) -> str:
+    """What an audit entry says besides: `product: MILK, missing: 2`."""
+    said = detail | {"product": skus[detail["product"]]} if detail.get("product") in skus else detail
     return ", ".join(
         f"{_words(name)}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in detail.items()
+        for name, value in said.items()
     )
 
 

@@ -1,9 +1,8 @@
 """HTTP of the pages for management. They only show; every form of theirs is a question."""
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
 
-from flask import Response, g, make_response, redirect, render_template, request, url_for
+from flask import Response, make_response, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.catalog.queries import products_by_id
@@ -15,8 +14,8 @@ from pickup.management.period import DAYS_AHEAD, Period, read_period, usual_peri
 from pickup.pricing.errors import ProductNotFound
 from pickup.pricing.queries import EVERYWHERE
 from pickup.pricing.service import known_product
-from pickup.staff import sessions
 from pickup.staff.errors import ManagerNeeded
+from pickup.staff.gate import admit, member
 from pickup.stores.directory import StoreEntry, fresh_directory
 
 PRODUCTS_MAX = 25
@@ -34,12 +33,10 @@ def require_manager() -> Answer | None:
     """Managers sign in as on the tablet, and come back to what they asked for."""
     if request.endpoint == "management.static":
         return None
-    found = sessions.signed_in(now=utcnow())
-    if found is None:
-        return redirect(url_for("staff.sign_in", next=_address()), 303)
-    if not found.is_manager:
+    if (refused := admit(comes_back=True)) is not None:
+        return refused
+    if not member().is_manager:
         raise ManagerNeeded("These pages are for managers. Sign out, and let one sign in.")
-    g.member, g.store = found, fresh_directory().by_id[found.store_id]
     queries.give_up_after_a_while()
     return None
 
@@ -127,12 +124,6 @@ def _period(product_id: int, zone: str, now: datetime) -> tuple[Period, str]:
         return read_period(typed("from"), typed("to"), usual), ""
     except ValueError as wrong:
         return usual, str(wrong)
-
-
-def _address() -> str:
-    """What the present request asks for, as it stands in a link."""
-    query = request.query_string.decode("latin-1")
-    return quote(request.path) + (f"?{query}" if query else "")
 
 
 def typed(field: str) -> str:

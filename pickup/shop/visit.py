@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, current_app, g, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from pickup.core.pages import SESSION_LIFETIME
+from pickup.core.pages import SESSION_LIFETIME, cookie_name
 from pickup.shop.basket import Basket, Line
 
 COOKIE = "shop"
@@ -51,8 +51,8 @@ class Visit:
 def current() -> Visit:
     """The visit of the present request."""
     if "visit" not in g:
-        g.visit_as_sent = _read(request.cookies.get(COOKIE, ""))
-        g.visit = _read(request.cookies.get(COOKIE, ""))
+        g.visit_as_sent = _read(request.cookies.get(cookie_name(COOKIE), ""))
+        g.visit = _read(request.cookies.get(cookie_name(COOKIE), ""))
     visit: Visit = g.visit
     return visit
 
@@ -61,10 +61,10 @@ def keep(response: Response) -> Response:
     """Write back what has changed."""
     if "visit" in g and g.visit != g.visit_as_sent:
         response.set_cookie(
-            COOKIE,
+            cookie_name(COOKIE),
             _serializer().dumps(asdict(g.visit)),
             max_age=SESSION_LIFETIME,
-            path="/shop",
+            path="/",
             secure=current_app.config["SESSION_COOKIE_SECURE"],
             httponly=True,
             samesite="Lax",

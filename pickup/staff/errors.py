@@ -57,6 +57,14 @@ class ManagerNeeded(DomainError):
     title = "A manager has to do this"
 
 
+class DeviceNotFound(DomainError):
+    """The person's store has no such tablet."""
+
+    kind = Kind.NOT_FOUND
+    code = "device_not_found"
+    title = "There is no such tablet"
+
+
 class TransferNotFound(DomainError):
     """The person's store neither sends nor gets such goods."""
 

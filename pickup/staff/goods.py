@@ -11,12 +11,13 @@ from pickup.orders import queries, receiving, returns, short_picks
 from pickup.orders.basket import Item
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound
 from pickup.orders.models import Order, OrderLine, Return
+from pickup.staff import audit
 from pickup.staff.errors import ManagerNeeded, MovedOn, TransferNotFound
-from pickup.staff.models import StaffMember
+from pickup.staff.people import Associate
 
 
 def short_pick(
-    member: StaffMember, order_id: uuid.UUID, product_id: int, missing: int, *, expected: int, now: datetime
+    member: Associate, order_id: uuid.UUID, product_id: int, missing: int, *, expected: int, now: datetime
 ) -> Order:
     """So many units of a product cannot be found.
 
@@ -37,11 +38,12 @@ def short_pick(
         short_picks.short_pick(order, product_id, missing, actor=member.actor, now=now)
     except ActionNotAllowed as refusal:
         raise MovedOn(refusal.detail, order_id=order_id) from refusal
+    audit.record(member, "short_pick", order_id=order_id, now=now, product=product_id, missing=missing)
     return order
 
 
 def take_back(
-    member: StaffMember,
+    member: Associate,
     order_id: uuid.UUID,
     items: Sequence[Item],
     *,
@@ -71,9 +73,12 @@ def take_back(
     if units_back(order) != expected:
         return None
     try:
-        return returns.take_back(order, items, actor=member.actor, restock=restock, reason=reason, now=now)
+        taken = returns.take_back(order, items, actor=member.actor, restock=restock, reason=reason, now=now)
     except ActionNotAllowed as refusal:
         raise MovedOn(refusal.detail, order_id=order_id) from refusal
+    units = {item.sku: item.quantity for item in items}
+    audit.record(member, "take_back", order_id=order_id, now=now, units=units, restock=restock)
+    return taken
 
 
 def units_back(order: Order) -> int:
@@ -81,7 +86,7 @@ def units_back(order: Order) -> int:
     return sum(line.returned for line in order.lines)
 
 
-def send(member: StaffMember, transfer_id: int, *, now: datetime) -> Order:
+def send(member: Associate, transfer_id: int, *, now: datetime) -> Order:
     """Hand goods to whoever drives them to the store that asked for them.
 
     Raises:
@@ -90,10 +95,11 @@ def send(member: StaffMember, transfer_id: int, *, now: datetime) -> Order:
     """
     order, transfer = _lock_owner(departure(member, transfer_id))
     receiving.send(order, transfer.id, now=now)
+    audit.record(member, "send", order_id=order.id, now=now, transfer=transfer.id)
     return order
 
 
-def cannot_send(member: StaffMember, transfer_id: int, product_id: int, missing: int, *, now: datetime) -> Order:
+def cannot_send(member: Associate, transfer_id: int, product_id: int, missing: int, *, now: datetime) -> Order:
     """So many units of what should be sent cannot be found.
 
     Raises:
@@ -102,10 +108,11 @@ def cannot_send(member: StaffMember, transfer_id: int, product_id: int, missing:
     """
     order, transfer = _lock_owner(departure(member, transfer_id))
     receiving.cannot_send(order, transfer.id, product_id, missing, actor=member.actor, now=now)
+    audit.record(member, "cannot_send", order_id=order.id, now=now, transfer=transfer.id, missing=missing)
     return order
 
 
-def receive(member: StaffMember, transfer_id: int, *, now: datetime) -> tuple[Order, bool]:
+def receive(member: Associate, transfer_id: int, *, now: datetime) -> tuple[Order, bool]:
     """Take in goods that have arrived.
 
     Returns:
@@ -118,6 +125,7 @@ def receive(member: StaffMember, transfer_id: int, *, now: datetime) -> tuple[Or
     order, transfer = _lock_owner(arrival(member, transfer_id))
     waits = is_awaited(transfer, order)
     receiving.receive(order, transfer.id, actor=member.actor, now=now)
+    audit.record(member, "receive", order_id=order.id, now=now, transfer=transfer.id)
     return order, waits
 
 
@@ -126,7 +134,7 @@ def is_awaited(transfer: Transfer, order: Order) -> bool:
     return order.status == "in_transit" and order.store_id == transfer.destination_id
 
 
-def departure(member: StaffMember, transfer_id: int) -> Transfer:
+def departure(member: Associate, transfer_id: int) -> Transfer:
     """A transfer that this person's store has to send, or has sent; not locked.
 
     Raises:
@@ -135,7 +143,7 @@ def departure(member: StaffMember, transfer_id: int) -> Transfer:
     return _transfer(transfer_id, attrgetter("source_id"), member, "This store has no such goods to send.")
 
 
-def arrival(member: StaffMember, transfer_id: int) -> Transfer:
+def arrival(member: Associate, transfer_id: int) -> Transfer:
     """A transfer that comes to this person's store, or has come; not locked.
 
     Raises:
@@ -156,7 +164,7 @@ def line_of(order: Order, product_id: int) -> OrderLine:
     return line
 
 
-def _transfer(transfer_id: int, end: Callable[[Transfer], int], member: StaffMember, words_if_none: str) -> Transfer:
+def _transfer(transfer_id: int, end: Callable[[Transfer], int], member: Associate, words_if_none: str) -> Transfer:
     """A transfer with this person's store at one end of it."""
     transfer = transfers.transfer(transfer_id)
     if transfer is None or end(transfer) != member.store_id:
@@ -169,7 +177,7 @@ def _lock_owner(transfer: Transfer) -> tuple[Order, Transfer]:
     return _lock(transfer.order_id), transfer
 
 
-def _lock_own(member: StaffMember, order_id: uuid.UUID) -> Order:
+def _lock_own(member: Associate, order_id: uuid.UUID) -> Order:
     order = _lock(order_id)
     if order.store_id != member.store_id:
         raise OrderNotFound("This store has no such order.")

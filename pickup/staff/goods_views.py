@@ -13,8 +13,9 @@ from pickup.orders import queries as orders
 from pickup.orders.errors import TransferOver
 from pickup.staff import goods, outcomes, presenting
 from pickup.staff.errors import MovedOn
+from pickup.staff.gate import admit, member
 from pickup.staff.transfer_cards import what_became_of_transfer
-from pickup.staff.views import Answer, board_url, member, own_order, require_sign_in, say_what_became_of
+from pickup.staff.views import Answer, board_url, own_order, say_what_became_of
 
 # As far as the database counts; beyond it there is nothing, and it is not asked.
 TRANSFER = "/transfers/<int(max=9223372036854775807):transfer_id>"
@@ -22,7 +23,7 @@ TRANSFER = "/transfers/<int(max=9223372036854775807):transfer_id>"
 BUTTONS_MAX = 8
 
 blueprint = Pages("goods", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders"))
-blueprint.before_request(require_sign_in)
+blueprint.before_request(admit)
 
 
 @blueprint.get("/orders/<uuid:order_id>/lines/<int:product_id>/missing")

@@ -7,10 +7,10 @@ from pickup.core.pages import Pages
 from pickup.core.streaming import News
 from pickup.orders.transitions import board_topic
 from pickup.staff import queries, sessions
-from pickup.staff.views import require_sign_in
+from pickup.staff.gate import admit
 
 blueprint = Pages("live", __name__, url_prefix="/staff", static_folder=None)
-blueprint.before_request(require_sign_in)
+blueprint.before_request(admit)
 
 
 @blueprint.get("/stream")

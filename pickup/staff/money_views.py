@@ -11,10 +11,12 @@ from pickup.core.pages import Pages
 from pickup.orders import money_problems
 from pickup.orders.service import order_at_store
 from pickup.payments.queries import payment_of
+from pickup.staff import audit
 from pickup.staff.errors import ManagerNeeded
+from pickup.staff.gate import admit, member
 from pickup.staff.money_cards import present_money
 from pickup.staff.returns_views import words_typed
-from pickup.staff.views import Answer, board_url, member, own_order, require_sign_in
+from pickup.staff.views import Answer, board_url, own_order
 
 NOTE_MAX_CHARACTERS = 200
 ALREADY_DONE = "Order {number}: nothing is wrong with the money any more."
@@ -22,7 +24,7 @@ TRIED_AGAIN = "Order {number}: the bank is asked once more. If it refuses again,
 SETTLED = "Order {number}: noted as settled otherwise."
 
 blueprint = Pages("money", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders"))
-blueprint.before_request(require_sign_in)
+blueprint.before_request(admit)
 
 
 @blueprint.before_request
@@ -39,6 +41,7 @@ def try_again(order_id: uuid.UUID) -> Answer:
 
     def work() -> bool:
         order = order_at_store(order_id, who.store_id)
+        audit.record(who, "money_try_again", order_id=order_id, now=now)
         return money_problems.try_again(order, actor=who.actor, now=now)
 
     return _say(order_id, TRIED_AGAIN if in_transaction(work) else ALREADY_DONE)
@@ -59,6 +62,7 @@ def settle_otherwise(order_id: uuid.UUID) -> Answer:
 
     def work() -> bool:
         order = order_at_store(order_id, who.store_id)
+        audit.record(who, "money_settled_otherwise", order_id=order_id, now=now, note=note)
         return money_problems.settle_otherwise(order, note, actor=who.actor, now=now)
 
     return _say(order_id, SETTLED if in_transaction(work) else ALREADY_DONE)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from pickup.core.db import db, run
 from pickup.orders.models import Order
 from pickup.staff.lockout import FAILURES_MAX
-from pickup.staff.models import SignInFailure, StaffMember, UnknownCode
+from pickup.staff.models import Device, SignInFailure, StaffMember, UnknownCode
 from pickup.stores.models import Store
 
 
@@ -20,10 +20,35 @@ def member(member_id: int) -> StaffMember | None:
 
 
 def members_at(store_id: int) -> Sequence[StaffMember]:
-    """The people of a store, by name."""
+    """The people of a store who work there now, by name."""
     return db.session.scalars(
-        select(StaffMember).where(StaffMember.store_id == store_id).order_by(StaffMember.name)
+        select(StaffMember)
+        .where(StaffMember.store_id == store_id, StaffMember.left_at.is_(None))
+        .order_by(StaffMember.name)
     ).all()
+
+
+def member_and_device(member_id: int, device_id: int | None) -> tuple[StaffMember | None, Device | None]:
+    """A person, and a tablet if there is one, as the database has them now."""
+    found = db.session.execute(
+        select(StaffMember, Device)
+        .outerjoin(Device, Device.id == device_id)
+        .where(StaffMember.id == member_id)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    return (found[0], found[1]) if found else (None, None)
+
+
+def device_by_digest(digest: bytes) -> Device | None:
+    """The tablet that keeps the token of this digest, if it has not been taken back."""
+    return db.session.scalars(
+        select(Device).where(Device.token_digest == digest, Device.revoked_at.is_(None))
+    ).one_or_none()
+
+
+def lock_device(device_id: int) -> Device | None:
+    """A tablet, for changing it."""
+    return db.session.get(Device, device_id, populate_existing=True, with_for_update=True)
 
 
 # Every change of a row gives it another `xmin`, whatever of it has changed.

@@ -16,7 +16,8 @@ from pickup.orders.request_schemas import REASON_MAX_CHARACTERS
 from pickup.payments.queries import payment_of
 from pickup.staff import goods, outcomes
 from pickup.staff.errors import MovedOn
-from pickup.staff.views import Answer, member, own_order, require_sign_in, say_what_became_of
+from pickup.staff.gate import admit, member
+from pickup.staff.views import Answer, own_order, say_what_became_of
 
 NOTHING_CHOSEN = "Nothing was taken back. Say how many of what came back."
 ALREADY_DONE = "That was taken back already."
@@ -24,7 +25,7 @@ ALREADY_DONE = "That was taken back already."
 blueprint = Pages(
     "taking_back", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders")
 )
-blueprint.before_request(require_sign_in)
+blueprint.before_request(admit)
 
 
 @blueprint.post("/orders/<uuid:order_id>/returns")

@@ -1,6 +1,5 @@
 """What people do at the counter: sign in, take an order on, set it ready, hand it over."""
 
-import ipaddress
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +11,13 @@ from pickup.orders import service as orders
 from pickup.orders.errors import ActionNotAllowed
 from pickup.orders.models import Order
 from pickup.orders.pickup_code import normalise
-from pickup.staff import pins, queries
-from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, NameTaken, PinTaken, SignInLocked
+from pickup.staff import audit, pins, queries
+from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, NameTaken, PinTaken
 from pickup.staff.lockout import is_locked
 from pickup.staff.models import Role, StaffMember
-from pickup.stores.directory import fresh_directory
+from pickup.staff.people import Associate
 from pickup.stores.queries import store_by_ref
 
-SIGN_IN_WINDOW = timedelta(minutes=30)
 CODE_WINDOW = timedelta(minutes=10)
 NAME_MAX_CHARACTERS = 60
 
@@ -51,44 +49,7 @@ def create_member(*, store_ref: str, name: str, role: Role, pin: str) -> StaffMe
     return member
 
 
-def sign_in(store_ref: str, pin: str, *, address: str, now: datetime) -> StaffMember | None:
-    """Who it is that has this PIN at this store.
-
-    Returns:
-        None for an unknown store as for a wrong PIN, which has been counted: the caller must commit.
-
-    Raises:
-        SignInLocked: five wrong PINs came for this store from this address.
-    """
-    store = fresh_directory().by_ref.get(store_ref)
-    if store is None:
-        pins.match_nobody(pin)
-        return None
-    network = network_of(address)
-    queries.lock_sign_in(store.id, network)
-    if is_locked(queries.latest_sign_in_failures(store.id, network), SIGN_IN_WINDOW, now=now):
-        raise SignInLocked(
-            "Too many wrong PINs at this store. Wait half an hour, then try again.",
-            retry_after_seconds=int(SIGN_IN_WINDOW.total_seconds()),
-        )
-    # Everybody is tried, so that the time does not tell whose PIN it was.
-    found = [member for member in queries.members_at(store.id) if pins.matches(pin, member.pin_hash)]
-    if not found:
-        queries.record_sign_in_failure(store.id, network, now=now, forget_before=now - 2 * SIGN_IN_WINDOW)
-        return None
-    return found[0]
-
-
-def network_of(address: str) -> str:
-    """An address as guesses are counted: of IPv6 the network, for everybody has 2⁶⁴ addresses in theirs."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
-
-
-def start_picking(member: StaffMember, order_id: uuid.UUID, *, now: datetime) -> Order:
+def start_picking(member: Associate, order_id: uuid.UUID, *, now: datetime) -> Order:
     """Take an order on.
 
     Raises:
@@ -97,10 +58,11 @@ def start_picking(member: StaffMember, order_id: uuid.UUID, *, now: datetime) ->
     """
     with _own_order(member, order_id) as order:
         orders.start_picking(order, actor=member.actor, now=now)
+        audit.record(member, "start_picking", order_id=order.id, now=now)
         return order
 
 
-def mark_ready(member: StaffMember, order_id: uuid.UUID, *, now: datetime) -> Order:
+def mark_ready(member: Associate, order_id: uuid.UUID, *, now: datetime) -> Order:
     """Say that an order stands ready.
 
     Raises:
@@ -109,10 +71,11 @@ def mark_ready(member: StaffMember, order_id: uuid.UUID, *, now: datetime) -> Or
     """
     with _own_order(member, order_id) as order:
         orders.mark_ready(order, actor=member.actor, now=now)
+        audit.record(member, "mark_ready", order_id=order.id, now=now)
         return order
 
 
-def hand_over(member: StaffMember, order_id: uuid.UUID, typed_code: str, *, age_checked: bool, now: datetime) -> bool:
+def hand_over(member: Associate, order_id: uuid.UUID, typed_code: str, *, age_checked: bool, now: datetime) -> bool:
     """Give a certain order to whoever has its code.
 
     Returns:
@@ -126,14 +89,18 @@ def hand_over(member: StaffMember, order_id: uuid.UUID, typed_code: str, *, age_
     """
     with _own_order(member, order_id) as order:
         if not orders.hand_over(order, typed_code, actor=member.actor, is_manager=member.is_manager, now=now):
+            audit.record(member, "wrong_code", order_id=order_id, now=now)
             return False
     minimum_age = minimum_age_of(order)
     if minimum_age and not age_checked:
         raise AgeNotChecked("Check the age before you hand it over.", order_id=order_id, minimum_age=minimum_age)
+    # Of an age check the outcome is kept, and no document.
+    checked = {"age_checked": minimum_age} if minimum_age else {}
+    audit.record(member, "hand_over", order_id=order_id, now=now, **checked)
     return True
 
 
-def hand_over_by_code(member: StaffMember, typed_code: str, *, age_checked: bool, now: datetime) -> uuid.UUID | None:
+def hand_over_by_code(member: Associate, typed_code: str, *, age_checked: bool, now: datetime) -> uuid.UUID | None:
     """Give the goods to whoever has a code of this store.
 
     Returns:
@@ -151,6 +118,7 @@ def hand_over_by_code(member: StaffMember, typed_code: str, *, age_checked: bool
     order_id = queries.order_id_by_code(member.store_id, code)
     if order_id is None:
         queries.record_unknown_code(member.id, now=now, forget_before=now - 2 * CODE_WINDOW)
+        audit.record(member, "unknown_code", now=now)
         return None
     return order_id if hand_over(member, order_id, typed_code, age_checked=age_checked, now=now) else None
 
@@ -161,7 +129,7 @@ def minimum_age_of(order: Order) -> int:
 
 
 @contextmanager
-def _own_order(member: StaffMember, order_id: uuid.UUID) -> Iterator[Order]:
+def _own_order(member: Associate, order_id: uuid.UUID) -> Iterator[Order]:
     """The order, locked; a refusal of the step tells which order it was."""
     try:
         yield orders.order_at_store(order_id, member.store_id)

@@ -5,28 +5,26 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from flask import Response, flash, g, make_response, redirect, render_template, request, url_for
+from flask import Response, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
-from pickup.core.pages import Pages, own_address
+from pickup.core.pages import Pages
 from pickup.inventory import transfers
 from pickup.orders import money_problems
 from pickup.orders import queries as orders
 from pickup.orders.errors import OrderNotFound, PickupCodeLocked
 from pickup.orders.models import Order
 from pickup.orders.pickup_code import normalise
-from pickup.staff import goods, presenting, service, sessions
+from pickup.staff import goods, presenting, service
 from pickup.staff.board import Goods, has_counter, present_board
-from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, SignInLocked
-from pickup.staff.models import StaffMember
+from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn
+from pickup.staff.gate import admit, member
 from pickup.staff.transfer_cards import present_arrival
 from pickup.staff.why_here import why_here
-from pickup.stores.directory import StoreEntry, fresh_directory
+from pickup.stores.directory import StoreEntry
 
-STORE_COOKIE = "pickup_store"
-STORE_COOKIE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep one
 TYPED_MAX_CHARACTERS = 40
 
 blueprint = Pages("staff", __name__, url_prefix="/staff", way_back=("/staff", "Back to the orders"))
@@ -34,43 +32,7 @@ blueprint = Pages("staff", __name__, url_prefix="/staff", way_back=("/staff", "B
 Answer = str | Response | BaseResponse
 
 
-@blueprint.before_request
-def require_sign_in() -> Answer | None:
-    """Nobody sees anything of a store before it is known who they are."""
-    if request.endpoint in ("staff.sign_in", "staff.static"):
-        return None
-    found = sessions.signed_in(now=utcnow())
-    if found is None:
-        return redirect(url_for("staff.sign_in"), 303)
-    g.member, g.store = found, fresh_directory().by_id[found.store_id]
-    return None
-
-
-@blueprint.route("/sign-in", methods=["GET", "POST"])
-def sign_in() -> Answer:
-    """Ask who it is, or let them in, to the page of ours that sent them (`next`) or to the board."""
-    if request.method == "GET":
-        return render_template("staff/sign_in.html", store=request.cookies.get(STORE_COOKIE, ""))
-    now, store, pin = utcnow(), request.form.get("store", "").strip(), request.form.get("pin", "").strip()
-    try:
-        found = in_transaction(lambda: service.sign_in(store, pin, address=request.remote_addr or "", now=now))
-    except SignInLocked as locked:
-        return _sign_in_again(store, locked.detail, 429)
-    if found is None:
-        return _sign_in_again(store, "Store and PIN do not belong together.", 403)
-    sessions.sign_in(found, now=now)
-    response = redirect(own_address(request.args.get("next", "")) or board_url(), 303)
-    response.set_cookie(
-        STORE_COOKIE, store, max_age=STORE_COOKIE_SECONDS, path=url_for("staff.sign_in"), httponly=True, samesite="Lax"
-    )
-    return response
-
-
-@blueprint.post("/sign-out")
-def sign_out() -> Answer:
-    """End the session; the tablet remembers its store, and nothing else."""
-    sessions.sign_out()
-    return redirect(url_for("staff.sign_in"), 303)
+blueprint.before_request(admit)
 
 
 @blueprint.get("", strict_slashes=False)
@@ -202,10 +164,6 @@ def _open_if_collected(order_id: uuid.UUID) -> Answer:
     return redirect(url_for("staff.show_order", order_id=order_id), 303)
 
 
-def _sign_in_again(store: str, error: str, status: int) -> Answer:
-    return make_response(render_template("staff/sign_in.html", store=store, error=error), status)
-
-
 def _board(now: datetime) -> dict[str, Any]:
     store: StoreEntry = g.store
     to_send, to_receive = transfers.to_send(store.id), transfers.to_receive(store.id)
@@ -236,12 +194,6 @@ def own_order(order_id: uuid.UUID) -> Order:
     if order.store_id != member().store_id:
         raise OrderNotFound("This store has no such order.")
     return order
-
-
-def member() -> StaffMember:
-    """Who is signed in."""
-    found: StaffMember = g.member
-    return found
 
 
 def board_url(anchor: str | None = None) -> str:

@@ -15,7 +15,7 @@ from pickup.orders.models import Order
 from pickup.orders.pickup_code import normalise
 from pickup.staff import service as staff
 from pickup.staff.models import UnknownCode
-from tests.integration.test_staff import Tablet as Browser
+from tests.tablet import Tablet as Browser
 
 ANA, CUSTOMER = Actor("staff", "Ana"), Actor("customer")
 BO = {"name": "Bo Collector", "email": "bo@example.com"}

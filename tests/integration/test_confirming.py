@@ -12,7 +12,7 @@ from pickup.payments import service as payments
 from pickup.payments.models import Payment, PaymentEntry, SandboxCharge
 from pickup.payments.queries import payment_of
 from pickup.payments.sandbox import SandboxGateway
-from tests.integration.test_staff import Tablet as Browser
+from tests.tablet import Tablet as Browser
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pickup.inventory.reconciliation import differences
 from pickup.orders import queries, service, short_picks
 from pickup.orders.lifecycle import IF_SHORT
 from pickup.orders.rerouting import Choice
-from tests.integration.test_staff import Tablet as Browser
+from tests.tablet import Tablet as Browser
 
 STAFF = Actor("staff", "Sam")
 

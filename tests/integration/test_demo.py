@@ -8,7 +8,7 @@ from pickup.inventory.reconciliation import differences
 from pickup.inventory.transfers import transfers_of
 from pickup.staff.models import StaffMember
 from pickup.stores.directory import fresh_directory
-from tests.integration.test_staff import Tablet
+from tests.tablet import Tablet
 
 
 def test_the_kiosk_is_sent_what_the_warehouse_alone_has(world, shop):

@@ -18,7 +18,7 @@ from pickup.payments.sandbox import HOLD, SandboxGateway
 from pickup.staff import service as staff
 from pickup.staff.models import StaffMember
 from tests.concurrency.together import at_once, in_own_session
-from tests.integration.test_staff import Tablet
+from tests.tablet import Tablet
 
 ANA = Actor("staff", "Ana")
 

@@ -16,7 +16,7 @@ from pickup.orders import queries, service, short_picks
 from pickup.payments.models import Payment
 from pickup.staff import service as staff
 from pickup.staff.models import AuditEntry
-from tests.integration.test_staff import Tablet
+from tests.tablet import Tablet
 
 ASSOCIATE, MANAGER, HEAD = "1234", "998877", "112233"
 SAM = Actor("staff", "Sam")
@@ -192,9 +192,9 @@ def test_the_page_of_an_order_has_its_whole_life(world, place, manager, mailbox)
                 store_id=order.store_id,
                 member_name="Sam",
                 device_name="Counter 2",
-                action="order.handed_over",
+                action="hand_over",
                 order_id=order.id,
-                detail={"units": 1, "age_checked": True},
+                detail={"product": milk, "age_checked": True},
             )
         )
     world.work()
@@ -207,7 +207,7 @@ def test_the_page_of_an_order_has_its_whole_life(world, place, manager, mailbox)
     assert "Not everything found Sam picking 1 of 2 × MILK missing" in words
     assert "Taken $3.59" in words
     assert re.search(r"Rogers 1 – chosen", words)
-    assert "Order handed over Sam Counter 2 units: 1, age checked: true" in words
+    assert "Hand over Sam Counter 2 product: MILK, age checked: true" in words
     assert mailbox.mails
     for subject in mailbox.subjects():
         assert subject.replace(order.pickup_code, "…") in words

@@ -18,7 +18,7 @@ from pickup.payments.queries import payment_of
 from pickup.payments.sandbox import SandboxGateway
 from pickup.staff import money_cards, service
 from tests.concurrency.together import at_once, in_own_session
-from tests.integration.test_staff import Tablet
+from tests.tablet import Tablet
 
 MAX = Actor("staff", "Max")
 

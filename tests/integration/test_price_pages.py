@@ -11,7 +11,7 @@ from pickup.core.pages import own_address
 from pickup.orders.models import Order
 from pickup.staff import service
 from pickup.tills.models import ParityBreach, TillRegister, TillSale, TillSaleLine
-from tests.integration.test_staff import Tablet
+from tests.tablet import Tablet
 
 ASSOCIATE, MANAGER = "1234", "998877"
 

@@ -2,7 +2,6 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,51 +12,12 @@ from sqlalchemy import delete, func, select
 from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
 from pickup.core.models import OutboxTask
-from pickup.staff import service
+from pickup.staff import service, sign_in
 from pickup.staff.lockout import is_locked
 from pickup.staff.models import SignInFailure, StaffMember, UnknownCode
+from tests.tablet import BROWSER, Tablet
 
-BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 WRONG = "QQQ-QQQ-QQQ"
-
-
-class Tablet:
-    """A browser without eyes: keeps cookies, and sends the token that the last page gave it.
-
-    Each request runs in a context of its own, as on a server; within the test's, one would see what the last left in
-    `flask.g`.
-    """
-
-    def __init__(self, app):
-        self.client = app.test_client()
-        self.token = ""
-
-    def get(self, path, **options):
-        return self._read(Context().run(self.client.get, path, headers=BROWSER, **options))
-
-    def post(self, path, address="127.0.0.1", **form):
-        form = {"csrf_token": self.token} | form
-        overrides = {"REMOTE_ADDR": address}
-        return self._read(
-            Context().run(self.client.post, path, data=form, headers=BROWSER, environ_overrides=overrides)
-        )
-
-    def sign_in(self, store="1", pin="1234", **options):
-        self.get("/staff/sign-in")
-        answer = self.post("/staff/sign-in", store=store, pin=pin, **options)
-        if answer.status_code == 303:
-            self.get("/staff")
-        return answer
-
-    def hand_over(self, code, path="/staff/hand-over", **form):
-        """What the page says after a code was typed."""
-        answer = self.post(path, code=code, **form)
-        return self.get(answer.location).text if answer.status_code == 303 else answer.text
-
-    def _read(self, answer):
-        found = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)
-        self.token = found[1] if found else self.token
-        return answer
 
 
 @pytest.fixture
@@ -209,8 +169,8 @@ def test_guesses_at_the_same_moment_are_all_counted(app, store):
 
 
 def test_an_ipv6_network_counts_as_one_address():
-    assert service.network_of("2001:db8::1") == service.network_of("2001:db8::ffff:1") == "2001:db8::/64"
-    assert service.network_of("10.0.0.9") == "10.0.0.9"
+    assert sign_in.network_of("2001:db8::1") == sign_in.network_of("2001:db8::ffff:1") == "2001:db8::/64"
+    assert sign_in.network_of("10.0.0.9") == "10.0.0.9"
 
 
 @pytest.mark.parametrize(
@@ -252,6 +212,7 @@ def test_a_session_ends_after_twelve_hours_however_busy(app, store):
         tablet = Tablet(app)
         tablet.sign_in()
     with time_machine.travel(start + timedelta(hours=11, minutes=59)):
+        tablet.unlock()
         assert tablet.get("/staff").status_code == 200
         tablet.hand_over(WRONG)
     with time_machine.travel(start + timedelta(hours=12, minutes=1)):
@@ -357,6 +318,7 @@ def test_the_lock_of_a_person_ends_after_ten_minutes(tablet, make_ready):
     for _ in range(5):
         tablet.hand_over(WRONG)
     with time_machine.travel(utcnow() + timedelta(minutes=11)):
+        tablet.unlock()
         assert "Hand out now" in tablet.hand_over(order.pickup_code)
 
 

@@ -12,7 +12,7 @@ from pickup.inventory.transfers import transfers_of
 from pickup.orders.lifecycle import STATUSES, TRANSITIONS
 from pickup.orders.routing import POLICIES, Verdict
 from pickup.staff import presenting, service, transfer_cards, why_here
-from tests.integration.test_staff import Tablet
+from tests.tablet import Tablet
 
 
 @pytest.fixture

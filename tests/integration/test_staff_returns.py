@@ -9,7 +9,7 @@ from pickup.inventory.reconciliation import differences
 from pickup.orders.models import Return
 from pickup.payments.queries import payment_of
 from pickup.staff import service
-from tests.integration.test_staff import Tablet
+from tests.tablet import Tablet
 
 
 @pytest.fixture

@@ -63,6 +63,26 @@ if (board && "AudioContext" in window) {
   }
 }
 
+// Nobody should see what a tablet shows that somebody has put down. The server locks it, too; a touch without a request
+// tells it that somebody is there.
+const lock = document.querySelector("#lock");
+if (lock) {
+  const AWAKE_MS = 60_000;
+  let touched = Date.now();
+  let told = touched;
+  const touch = () => {
+    touched = Date.now();
+    if (touched - told < AWAKE_MS) return;
+    told = touched;
+    fetch(lock.dataset.awake, { method: "POST", body: new URLSearchParams({ csrf_token: lock.elements.csrf_token.value }) })
+      .catch(() => {});
+  };
+  for (const event of ["pointerdown", "keydown", "wheel"]) addEventListener(event, touch, { passive: true });
+  setInterval(() => {
+    if (Date.now() - touched >= Number(lock.dataset.afterSeconds) * 1000 && navigator.onLine) lock.submit();
+  }, 5000);
+}
+
 if (board) {
   let shown = null; // what the server sent last; the browser's own serialisation of it differs
   let timer = null;
