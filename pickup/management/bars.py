@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from pickup.management.axes import amount_ticks
 
 WIDTH, HEIGHT = 440, 230
-LEFT, RIGHT, TOP, BOTTOM = 46, 436, 24, 196
+LEFT, RIGHT, TOP, BOTTOM = 58, 436, 24, 196
 
 Look = Literal["first", "second", "good", "bad"]
 

@@ -97,9 +97,9 @@ def present_dashboard(period: Period, store_id: int | None, *, now: datetime) ->
             _hours_panel(counts),
             _promise_panel(ready),
             _wait_panel(waits),
-            _short_panel(worst),
             _days_panel("no-shows", "No-shows", "no-shows", period, counts.by_day("expire"), NO_SHOW_WORDS),
             _days_panel("parity", "Parity", "breaches", period, breaches, BREACH_WORDS),
+            _short_panel(worst),
         ],
     )
 
@@ -172,7 +172,7 @@ def _wait_tile(waits: Spread) -> Tile:
 
 def _short_tile(lines: int, short: int, worst: Sequence[Row[Any]]) -> Tile:
     units = worst[0].all_units if worst else 0
-    return Tile("Lines with something missing", share(short, lines), f"{_count(units, 'unit')} not found")
+    return Tile("Short lines", share(short, lines), f"{_count(units, 'unit')} not found")
 
 
 def _no_shows_tile(counts: _Counts) -> Tile:

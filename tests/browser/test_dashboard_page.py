@@ -100,7 +100,7 @@ def test_an_order_is_found_and_read(open_page, orders):
     page.get_by_role("link", name=str(orders[1].number)).click()
 
     expect(page.get_by_role("heading", name=f"Order {orders[1].number}")).to_be_visible()
-    history = page.get_by_role("region", name="What happened").last
+    history = page.get_by_role("region", name="What happened", exact=True)
     expect(history.get_by_role("row", name="Handed over")).to_contain_text("Sam")
     expect(page.get_by_role("region", name="Ledger").get_by_role("row", name="Taken")).to_contain_text("$7.18")
     page.get_by_role("link", name="All orders").click()

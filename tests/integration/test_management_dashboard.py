@@ -186,7 +186,7 @@ def test_what_is_not_found_counts_for_the_store_that_looked(life, world, manager
     html = manager.get("/admin?from=2026-11-18&to=2026-11-18").text
     counted = figures(manager, **{"from": "2026-11-18", "to": "2026-11-18"})
 
-    assert tiles(html)["Lines with something missing"] == ("67%", "3 units not found")
+    assert tiles(html)["Short lines"] == ("67%", "3 units not found")
     assert counted["Not found on the shelf", "Whole milk (MILK)", "Units"] == 3
     assert counted["Not found on the shelf", "Whole milk (MILK)", "Orders"] == 2
     elsewhere = figures(head_office, store=2, **{"from": "2026-11-18", "to": "2026-11-18"})
