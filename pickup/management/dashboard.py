@@ -31,6 +31,7 @@ WAIT_EDGES = tuple(f"{minutes} min" for minutes in WAIT_BOUNDS)
 WAIT_GROUPS = ("up to 2 min", "2 to 5 min", "5 to 10 min", "10 to 15 min", "15 to 30 min", "more than 30 min")
 
 NONE = "–"
+UNBROKEN = "\u00a0"
 
 
 class Tile(NamedTuple):
@@ -117,9 +118,9 @@ def minutes_words(minutes: float | None) -> str:
     if minutes is None:
         return NONE
     whole = round(minutes)
-    if whole < 1:
-        return "under 1 min"
-    return f"{whole} min" if whole < 60 else f"{whole // 60} h {whole % 60} min" if whole % 60 else f"{whole // 60} h"
+    hours, left = divmod(whole, 60)
+    parts = ["under 1 min"] if whole < 1 else [f"{hours} h"] * bool(hours) + [f"{left} min"] * bool(left)
+    return " ".join(parts).replace(" ", UNBROKEN)
 
 
 def day_words(day: date) -> str:
@@ -193,7 +194,7 @@ def _hours_panel(counts: _Counts) -> Panel:
     return Panel(
         "hours",
         "Orders by hour",
-        f"Of the day, over all days. Most happens from {groups[busiest].words}.",
+        f"Most happens from {groups[busiest].words}.",
         draw_bars(groups, [Series("placed", placed, ["first"]), Series("collected", collected, ["second"])]),
         [("first", "placed and paid"), ("second", "collected")],
         "hour of the day",

@@ -10,18 +10,22 @@ from pickup.core.pages import local, money
 from pickup.inventory import transfers
 from pickup.management import orders_queries as queries
 from pickup.management.order_list import REASON_WORDS, STATUS_LOOKS, status_words
-from pickup.orders import money_problems
+from pickup.management.order_money import (
+    PATTERN,
+    MoneyRow,
+    PaymentRow,
+    present_ledger,
+    present_payment,
+    present_problem,
+)
 from pickup.orders import queries as orders
 from pickup.orders.models import Order, OrderHistory, OrderLine
 from pickup.payments import queries as payments
-from pickup.payments.models import Payment
 from pickup.staff.models import AuditEntry
-from pickup.staff.money_cards import WHAT_HAPPENED
 from pickup.staff.presenting import ACTION_WORDS, NOTE_WORDS, CameBack, present_returns
 from pickup.staff.transfer_cards import TransferCard, present_arrival
 from pickup.staff.why_here import Why, why_here
 
-PATTERN = "d MMM yyyy, HH:mm:ss"
 ACTORS = {
     "shop": "the shop",
     "customer": "the customer",
@@ -33,13 +37,6 @@ IF_SHORT_WORDS = {
     "part": "hand over the rest",
     "move": "offer another store",
     "cancel": "cancel the order",
-}
-ENTRY_WORDS = {
-    "authorisation": "Held",
-    "capture": "Taken",
-    "void": "Let go",
-    "refund": "Given back",
-    "write_off": "Settled otherwise",
 }
 
 
@@ -64,33 +61,6 @@ class LineRow(NamedTuple):
     reduced_to: str
     version: int
     total: str
-
-
-class PaymentRow(NamedTuple):
-    """A charge, and how far the gateway got."""
-
-    id: str
-    reference: str
-    method: str
-    status: str
-    asked: str
-    held: str
-    taken: str
-    let_go: str
-    given_back: str
-    written_off: str
-    detail: str
-    is_current: bool
-
-
-class MoneyRow(NamedTuple):
-    """A movement of money, or one that was to be."""
-
-    at: str
-    what: str
-    amount: str
-    note: str
-    is_open: bool = False
 
 
 class Happening(NamedTuple):
@@ -173,9 +143,9 @@ def present_order(order: Order, *, now: datetime) -> OrderPage:
         total=money(order.total_amount, currency),
         reduced=money(order.reduced_amount, currency) if order.reduced_amount else "",
         returned=money(order.returned_amount, currency) if order.returned_amount else "",
-        problem=_problem(order, paid),
-        payments=[_payment(payment) for payment in paid],
-        ledger=_ledger(paid, zone),
+        problem=present_problem(order, paid),
+        payments=[present_payment(payment) for payment in paid],
+        ledger=present_ledger(paid, zone),
         returns=present_returns(order, orders.returns_of(order), now=now),
         transfers=[present_arrival(each, order, now=now) for each in transfers.transfers_of([order.id])],
         why=why_here(order),
@@ -263,59 +233,6 @@ def _line(line: OrderLine, currency: str) -> LineRow:
         version=line.price_version,
         total=money(line.charged_amount * (line.quantity - line.short - line.refused), currency),
     )
-
-
-def _problem(order: Order, paid: Sequence[Payment]) -> str:
-    """Why the money needs a person, and how much it is about."""
-    current = next((payment for payment in paid if payment.is_current), None)
-    found = money_problems.problem_of(order, current) if current else None
-    return f"{WHAT_HAPPENED[found.kind]} It is about {money(found.amount, order.currency)}." if found else ""
-
-
-def _payment(payment: Payment) -> PaymentRow:
-    authorised, captured, voided, refunded, written_off = (
-        money(amount or 0, payment.currency)
-        for amount in (payment.authorised, payment.captured, payment.voided, payment.refunded, payment.written_off)
-    )
-    return PaymentRow(
-        id=str(payment.id),
-        reference=payment.gateway_reference or "",
-        method=payment.method,
-        status=payment.status.replace("_", " "),
-        asked=money(payment.amount, payment.currency),
-        held=authorised,
-        taken=captured,
-        let_go=voided,
-        given_back=refunded,
-        written_off=written_off,
-        detail=payment.detail or "",
-        is_current=payment.is_current,
-    )
-
-
-def _ledger(paid: Sequence[Payment], zone: str) -> list[MoneyRow]:
-    """What the gateways confirmed, and what is still to be given back."""
-    currencies = {payment.id: payment.currency for payment in paid}
-    rows = [
-        MoneyRow(
-            local(entry.at, zone, PATTERN),
-            ENTRY_WORDS[entry.kind],
-            money(entry.amount, currencies[entry.payment_id]),
-            entry.note or "",
-        )
-        for entry in queries.entries_of(paid)
-    ]
-    return rows + [
-        MoneyRow(
-            local(refund.created_at, zone, PATTERN),
-            "To be given back",
-            money(refund.amount, currencies[refund.payment_id]),
-            "the gateway has not confirmed it",
-            is_open=True,
-        )
-        for refund in queries.refunds_of(paid)
-        if refund.done_at is None
-    ]
 
 
 def _step(step: OrderHistory, zone: str) -> Happening:

@@ -48,7 +48,7 @@ def figures(tablet, **asked):
 
 def tiles(html):
     found = re.findall(r"<dt>(.*?)</dt>\s*<dd><strong>(.*?)</strong> <span[^>]*>(.*?)</span>", html)
-    return {name: (figure, note) for name, figure, note in found}
+    return {name: (figure.replace("\u00a0", " "), note.replace("\u00a0", " ")) for name, figure, note in found}
 
 
 class Life:
