@@ -26,6 +26,8 @@ from pickup.inventory.gauges import stock_gauges
 from pickup.management import (
     audit_views,
     client_views,
+    dashboard_views,
+    orders_views,
     people_views,
     stock_views,
     task_views,
@@ -146,6 +148,8 @@ def _register_pages(app: Flask) -> None:
         client_views.blueprint,
         stock_views.blueprint,
         task_views.blueprint,
+        dashboard_views.blueprint,
+        orders_views.blueprint,
         customer_views.blueprint,
         bank_views.blueprint,
         shop_views.blueprint,

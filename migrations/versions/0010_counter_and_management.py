@@ -126,9 +126,17 @@ def upgrade() -> None:
     op.create_check_constraint(
         op.f('ck_order_lines_returned'), 'order_lines', 'returned BETWEEN 0 AND quantity - short - refused'
     )
+    op.create_index(
+        op.f('ix_order_history_at'),
+        'order_history',
+        ['at'],
+        postgresql_using='brin',
+        postgresql_with={'autosummarize': 'on'},
+    )
 
 
 def downgrade() -> None:
+    op.drop_index(op.f('ix_order_history_at'), 'order_history')
     op.drop_constraint(op.f('ck_order_lines_returned'), 'order_lines')
     op.create_check_constraint(
         op.f('ck_order_lines_returned'), 'order_lines', 'returned BETWEEN 0 AND quantity - short'

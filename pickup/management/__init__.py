@@ -1,1 +1,1 @@
-"""The pages for management: what prices did, whether tills follow them."""
+"""The pages for management: how stores did, what became of orders, what prices did, whether tills follow them."""

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
+
+# A day, or none, where none needs to be typed.
+Day = TypeVar("Day", date, None)
 
 DAYS_BACK, DAYS_AHEAD = 30, 14
 DAYS_MAX = 366
@@ -47,7 +51,7 @@ def read_period(first: str, last: str, usual: Period) -> Period:
     Raises:
         ValueError: not dates, in the wrong order, or too many days; in words for who typed them.
     """
-    period = Period(_read(first, usual.first), _read(last, usual.last))
+    period = Period(read_day(first, usual.first), read_day(last, usual.last))
     if period.first > period.last:
         raise ValueError("The first day comes after the last.")
     if period.days > DAYS_MAX:
@@ -55,7 +59,12 @@ def read_period(first: str, last: str, usual: Period) -> Period:
     return period
 
 
-def _read(text: str, otherwise: date) -> date:
+def read_day(text: str, otherwise: Day) -> date | Day:
+    """What was typed as a date, or something else where nothing was.
+
+    Raises:
+        ValueError: not a date; in words for who typed it.
+    """
     if not text:
         return otherwise
     try:

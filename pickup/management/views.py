@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from flask import Response, make_response, redirect, render_template, request, url_for
+from flask import Response, make_response, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.catalog.queries import products_by_id
@@ -41,16 +41,10 @@ def require_manager() -> Answer | None:
     return None
 
 
-@blueprint.get("", strict_slashes=False)
-def start() -> Answer:
-    """The first of the pages."""
-    return redirect(url_for("management.list_prices"), 303)
-
-
 @blueprint.get("/prices")
 def list_prices() -> Answer:
     """Products with their prices, all or those that are looked for."""
-    words, after, now = _typed("q"), request.args.get("after"), utcnow()
+    words, after, now = typed("q"), request.args.get("after"), utcnow()
     position = decode_cursor(after, str)
     found = queries.find_products(words, after=position[0] if position else "", limit=PRODUCTS_MAX + 1)
     shown = page(found, PRODUCTS_MAX, lambda product: (product.sku,))
@@ -71,7 +65,7 @@ def show_history(sku: str) -> Answer:
         product = products_by_id([known_product(sku)]).popitem()[1]
     except ProductNotFound:
         return make_response(render_template("management/unknown.html", sku=sku[:TYPED_MAX_CHARACTERS]), 404)
-    now, zone, own_zones = utcnow(), _typed("zone"), queries.zones_of(product.id)
+    now, zone, own_zones = utcnow(), typed("zone"), queries.zones_of(product.id)
     zones = sorted(
         {store.price_zone_at(now) for store in fresh_directory().by_id.values()} | set(own_zones) | {EVERYWHERE}
     )
@@ -94,7 +88,7 @@ def show_history(sku: str) -> Answer:
 @blueprint.get("/parity")
 def show_parity() -> Answer:
     """Whether tills charge what the ledger says."""
-    now, store_ref, sku = utcnow(), _typed("store"), _typed("sku")
+    now, store_ref, sku = utcnow(), typed("store"), typed("sku")
     store, product_id, error = _filters(store_ref, sku)
     breaches = None if error else parity.present_breaches(store, product_id, request.args.get("after"))
     is_first = breaches is not None and breaches["is_first"]
@@ -127,11 +121,12 @@ def _period(product_id: int, zone: str, now: datetime) -> tuple[Period, str]:
     _, last = queries.changes_ahead(product_id, zone, now=now, until=now + timedelta(days=DAYS_AHEAD))
     usual = usual_period(now.date(), last.valid_from.astimezone(UTC).date() if last else None)
     try:
-        return read_period(_typed("from"), _typed("to"), usual), ""
+        return read_period(typed("from"), typed("to"), usual), ""
     except ValueError as wrong:
         return usual, str(wrong)
 
 
-def _typed(field: str) -> str:
+def typed(field: str) -> str:
+    """What was asked for in a field of the address; nothing where it could not be printed."""
     words = request.args.get(field, "").strip()[:TYPED_MAX_CHARACTERS]
     return words if words.isprintable() else ""

@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 from babel.dates import format_date
 from flask import request
 
-from pickup.core.pages import LOCALE
+from pickup.core.languages import spoken
 
 
 def day_words(day: date, *, with_year: bool = False) -> str:
     """A date with its day of the week."""
-    return str(format_date(day, "EEE d MMM yyyy" if with_year else "EEE d MMM", locale=LOCALE))
+    return str(format_date(day, "EEE d MMM yyyy" if with_year else "EEE d MMM", locale=spoken().formats))
 
 
 def figure(number: int) -> str:

@@ -114,10 +114,6 @@ def test_nobody_is_sent_elsewhere_after_the_sign_in(app, store, elsewhere):
     assert (answer.status_code, answer.location) == (303, "/staff")
 
 
-def test_admin_leads_to_the_prices(manager):
-    assert manager.get("/admin").location == "/admin/prices"
-
-
 # The list
 
 
