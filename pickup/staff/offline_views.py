@@ -14,6 +14,7 @@ from pickup.core.db import in_transaction
 from pickup.core.errors import FieldError, InvalidFields
 from pickup.core.pages import Pages, asset
 from pickup.orders import queries as orders
+from pickup.orders.models import Order
 from pickup.orders.pickup_code import WRONG_CODES_MAX
 from pickup.staff import offline, offline_codes, presenting, sessions
 from pickup.staff.gate import admit, member
@@ -113,14 +114,17 @@ def _luggage(who: Associate, store: StoreEntry, now: datetime) -> dict[str, Any]
         "shift": offline.shift_of(who),
         "csrf_token": generate_csrf(),
         "codes": {"salt_day": day.isoformat(), "salt": salt.hex(), "rounds": offline_codes.ROUNDS},
-        "orders": [
-            {
-                "card": presenting.present_card(order, now=now),
-                "proofs": offline_codes.proofs_of(order, salt),
-                "is_locked": order.wrong_codes >= WRONG_CODES_MAX and not who.is_manager,
-            }
-            for order in orders.open_orders_at(store.id)
-        ],
+        "orders": [_take(order, who, salt, now) for order in orders.open_orders_at(store.id)],
+    }
+
+
+def _take(order: Order, who: Associate, salt: bytes, now: datetime) -> dict[str, Any]:
+    card = presenting.present_card(order, now=now)
+    return {
+        "card": card,
+        "minimum_age": card.minimum_age,
+        "proofs": offline_codes.proofs_of(order, salt),
+        "is_locked": order.wrong_codes >= WRONG_CODES_MAX and not who.is_manager,
     }
 
 

@@ -187,8 +187,6 @@ def test_a_step_whose_answer_was_lost_is_not_taken_twice(page, server, world, pl
     """The server has taken it, and the network went before the tablet heard of it."""
     order = place()
     sign_in(page)
-    page.route("**/start-picking", lambda route: (route.fetch(), route.abort()))
-    page.context.route("**/start-picking", lambda route: (route.fetch(), route.abort()))
     go_offline(page)
     with unit_of_work():
         ana = db.session.scalars(select(StaffMember).where(StaffMember.name == "Ana")).one()

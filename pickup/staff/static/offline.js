@@ -132,7 +132,7 @@ const askAge = (order, proof) => {
   asked = { order, proof };
   const section = find("#age");
   const [title, words] = [find("#age-title"), slot(section, "words")];
-  title.textContent = fillIn(title.dataset.words, order.card.minimum_age);
+  title.textContent = fillIn(title.dataset.words, order.minimum_age);
   words.textContent = fillIn(words.dataset.words, order.card.number);
   section.hidden = false;
   find("#age-checked").focus();
@@ -152,7 +152,7 @@ find("#hand-over").addEventListener("submit", async (event) => {
     return refuse("unknown");
   }
   if (order.is_locked) return refuse("locked", order.card.number);
-  return order.card.minimum_age ? askAge(order, proof) : handOver(order, proof, false);
+  return order.minimum_age ? askAge(order, proof) : handOver(order, proof, false);
 });
 find("#age-checked").addEventListener("click", async () => {
   find("#age").hidden = true;
