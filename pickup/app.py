@@ -37,9 +37,12 @@ from pickup.pricing import views as pricing_views
 from pickup.reference import views as reference_views
 from pickup.shop import views as shop_views
 from pickup.staff import commands as staff_commands
+from pickup.staff import finding_views as staff_finding_views
 from pickup.staff import goods_views as staff_goods_views
+from pickup.staff import handover_views as staff_handover_views
 from pickup.staff import live_views as staff_live_views
 from pickup.staff import money_views as staff_money_views
+from pickup.staff import picking_views as staff_picking_views
 from pickup.staff import returns_views as staff_returns_views
 from pickup.staff import views as staff_views
 from pickup.storefront import views as storefront_views
@@ -116,6 +119,9 @@ def _register_pages(app: Flask) -> None:
         home_views.blueprint,
         reference_views.blueprint,
         staff_views.blueprint,
+        staff_finding_views.blueprint,
+        staff_picking_views.blueprint,
+        staff_handover_views.blueprint,
         staff_goods_views.blueprint,
         staff_live_views.blueprint,
         staff_returns_views.blueprint,
