@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import current_app
 
@@ -60,8 +61,9 @@ def hand_over(
     asked = _ask_first(order, age_checked=age_checked, signed=signed)
     if signed and "signature" in asked:
         signing.keep(order_id, signed, now=now)
-    not_taken = {"refused": {str(product_id): units for product_id, units in refused.items()}} if refused else {}
-    audit.record(member, "hand_over", order_id=order_id, now=now, **asked, **not_taken)
+    if refused:
+        asked["refused"] = {str(product_id): units for product_id, units in refused.items()}
+    audit.record(member, "hand_over", order_id=order_id, now=now, **asked)
     return True
 
 
@@ -96,10 +98,10 @@ def minimum_age_of(order: Order) -> int:
     return max((line.product.minimum_age or 0 for line in order.lines if line.charged_units), default=0)
 
 
-def _ask_first(order: Order, *, age_checked: bool, signed: Signed | None) -> dict[str, int | str]:
+def _ask_first(order: Order, *, age_checked: bool, signed: Signed | None) -> dict[str, Any]:
     """What has been asked, for the audit trail: of an age check the outcome is kept, and no document."""
     settings: Settings = current_app.extensions["settings"]
-    asked: dict[str, int | str] = {}
+    asked: dict[str, Any] = {}
     minimum_age = minimum_age_of(order)
     if minimum_age:
         if not age_checked:

@@ -42,6 +42,8 @@ WRONG_WORDS = {
     "over": "That order is not being picked any more.",
 }
 
+SCANNED_SHOWN_MAX = 40
+
 CUSTOMER_IS_ASKED = "The customer is asked: another store, later, or cancel."
 PUT_BACK = "Put its goods back on the shelf."
 
@@ -86,9 +88,8 @@ def after_counting(count: Count, shown: Round, scanned: str) -> str:
     """What was counted, and into which bag it belongs; or why it was not."""
     item, need = _counted(count, shown)
     if count.order is None or item is None or need is None:
-        return WRONG_WORDS["over" if count.order else "unknown" if scanned else "wrong_item"].format(
-            scanned=scanned[:40]
-        )
+        why = "over" if count.order else "unknown" if scanned else "wrong_item"
+        return WRONG_WORDS[why].format(scanned=scanned[:SCANNED_SHOWN_MAX])
     words = COUNT_WORDS[count.outcome, bool(need.bag.letter)]
     return words.format(
         name=item.name, bag=need.bag.letter, number=need.bag.number, counted=need.counted, units=need.units

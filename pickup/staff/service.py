@@ -117,10 +117,9 @@ def mark_ready(
     with own_order_locked(member, order_id) as order:
         counted, units = queries.counted_units(order_id)
         if order.status == "picking" and 0 < counted < units and not is_sure:
-            raise NotCounted(
-                f"{units - counted} of {units} are not counted.", order_id=order_id, missing=units - counted
-            )
+            missing = units - counted
+            raise NotCounted(f"{missing} of {units} are not counted.", order_id=order_id, missing=missing)
         order.staging_place = place or order.staging_place
         orders.mark_ready(order, actor=member.actor, now=now)
-        audit.record(member, "mark_ready", order_id=order.id, now=now, **({"place": place} if place else {}))
+        audit.record(member, "mark_ready", order_id=order.id, now=now, place=place)
         return order

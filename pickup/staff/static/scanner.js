@@ -156,9 +156,11 @@ const look = async () => {
   const close = Object.assign(document.createElement("button"), { type: "button", textContent: "Close the camera" });
   dialog.append(video, close);
   document.body.append(dialog);
+  const mirror = mirrorOfSaid(dialog);
   let stream = null;
   const stop = () => {
     stream?.getTracks().forEach((track) => track.stop());
+    mirror?.disconnect();
     dialog.remove();
   };
   dialog.addEventListener("close", stop);
@@ -187,6 +189,21 @@ const look = async () => {
     if (text) seen.set(text, performance.now());
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
+};
+
+// While the camera is open, what a pick list says stands under its picture.
+const mirrorOfSaid = (dialog) => {
+  const said = document.querySelector("#said");
+  if (!said) return null;
+  const words = document.createElement("p");
+  words.setAttribute("role", "status");
+  dialog.querySelector("video").after(words);
+  const observer = new MutationObserver(() => {
+    words.textContent = said.textContent;
+    words.className = said.className;
+  });
+  observer.observe(said, { childList: true, attributes: true });
+  return observer;
 };
 
 const readable = async () => {
