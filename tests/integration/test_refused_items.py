@@ -239,7 +239,7 @@ class TestWhereItIsSaid:
         hand_over(world.order(ready.id), A=1)
         world.work()
 
-        text = mailbox.mails[-1].get_body(("plain",)).get_content()
+        text = mailbox.mails[-1].get_body(("plain",)).get_content().replace("\r\n", "\n")
         assert "1 x Milk\n1 x Bread" in text
         assert "You did not take, and do not pay:\n1 x Milk" in text
         assert "We charge $2.30" in text

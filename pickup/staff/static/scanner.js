@@ -67,12 +67,23 @@ const handOverFromAnywhere = (text) => {
   form.submit();
 };
 
-const highlight = (numbers) => {
+// The cards of the orders that have what was scanned last; the board is put in place anew every few seconds.
+let marked = [];
+const mark = () => {
   document.querySelectorAll(".card.scanned").forEach((card) => card.classList.remove("scanned"));
-  const cards = numbers.map((number) => document.getElementById(`order-${number}`)).filter(Boolean);
+  const cards = marked.map((number) => document.getElementById(`order-${number}`)).filter(Boolean);
   cards.forEach((card) => card.classList.add("scanned"));
-  cards[0]?.scrollIntoView({ block: "center" });
-  cards[0]?.focus({ preventScroll: true });
+  return cards;
+};
+
+const board = document.querySelector("#board");
+if (board) new MutationObserver(() => marked.length && mark()).observe(board, { childList: true });
+
+const highlight = (numbers) => {
+  marked = numbers;
+  const [first] = mark();
+  first?.scrollIntoView({ block: "center" });
+  first?.focus({ preventScroll: true });
 };
 
 const ask = async (text) => {
@@ -153,7 +164,11 @@ const look = async () => {
   dialog.className = "camera";
   dialog.setAttribute("aria-label", "Camera");
   const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
-  const close = Object.assign(document.createElement("button"), { type: "button", textContent: "Close the camera" });
+  const close = Object.assign(document.createElement("button"), {
+    type: "button",
+    className: "plain",
+    textContent: "Close the camera",
+  });
   dialog.append(video, close);
   document.body.append(dialog);
   const mirror = mirrorOfSaid(dialog);
