@@ -20,6 +20,7 @@ CAMERA = """
 
 def scan(page: Page, text: str) -> None:
     """What a scanner does: it types, and ends with Enter."""
+    expect(page.locator(".bar")).to_be_visible()
     page.wait_for_load_state()  # with the script that listens
     page.evaluate(
         """(text) => {

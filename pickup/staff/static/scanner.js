@@ -28,8 +28,8 @@ let speaker = null;
 const wake = () => {
   if ("AudioContext" in window) speaker ??= new AudioContext();
 };
-document.addEventListener("pointerdown", wake, { once: true });
-document.addEventListener("keydown", wake, { once: true });
+// Not at once: it may take longer than a scanner takes for its next key.
+for (const touch of ["pointerdown", "keydown"]) document.addEventListener(touch, () => setTimeout(wake), { once: true });
 
 const sound = (pitches, shape) => {
   if (localStorage.getItem("sound") === "off" || speaker?.state !== "running") return;
