@@ -50,10 +50,13 @@ from pickup.pricing import views as pricing_views
 from pickup.reference import views as reference_views
 from pickup.shop import views as shop_views
 from pickup.staff import commands as staff_commands
+from pickup.staff import finding_views as staff_finding_views
 from pickup.staff import goods_views as staff_goods_views
+from pickup.staff import handover_views as staff_handover_views
 from pickup.staff import live_views as staff_live_views
 from pickup.staff import money_views as staff_money_views
 from pickup.staff import offline_views as staff_offline_views
+from pickup.staff import picking_views as staff_picking_views
 from pickup.staff import returns_views as staff_returns_views
 from pickup.staff import sign_in_views as staff_sign_in_views
 from pickup.staff import views as staff_views
@@ -136,6 +139,9 @@ def _register_pages(app: Flask) -> None:
         reference_views.blueprint,
         staff_sign_in_views.blueprint,
         staff_views.blueprint,
+        staff_finding_views.blueprint,
+        staff_picking_views.blueprint,
+        staff_handover_views.blueprint,
         staff_goods_views.blueprint,
         staff_live_views.blueprint,
         staff_offline_views.blueprint,

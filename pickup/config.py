@@ -27,6 +27,7 @@ SEEDS = ("demo", "none")
 ROUTING_POLICIES = ("nearest", "fewest_transfers", "balance")
 IF_SHORT = ("part", "move", "cancel")
 BEFORE_HOLD_LAPSES = ("capture", "renew")
+SIGNATURES = ("off", "ask")
 PAYMENT_METHODS = ("sandbox", "stripe")
 GEOCODERS = ("none", "nominatim", "photon", "arcgis")
 # Those of `stores.models.StoreKind`, which stands floors above.
@@ -74,6 +75,7 @@ class Settings:
     prep_minutes: int
     hold_days: int
     lower_price_at_handover: bool
+    signature: str
 
     safety_stock: Mapping[str, int]
     """Units by the kind of a store; a kind that is absent keeps nothing back."""
@@ -176,6 +178,7 @@ class Settings:
                 prep_minutes=env.int("PREP_MINUTES", 60, validate=Range(0)),
                 hold_days=env.int("HOLD_DAYS", 7, validate=Range(1)),
                 lower_price_at_handover=env.bool("LOWER_PRICE_AT_HANDOVER", True),
+                signature=env.str("SIGNATURE", "off", validate=OneOf(SIGNATURES)),
                 safety_stock=_units_by_kind(env.str("SAFETY_STOCK", "", validate=_units_by_kind)),
                 stale_safety_stock=env.int("STALE_SAFETY_STOCK", 2, validate=Range(0, UNITS_MAX)),
                 till_stale_minutes=env.int("TILL_STALE_MINUTES", 240, validate=Range(0, MINUTES_MAX)),

@@ -112,6 +112,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('order_id', name=op.f('pk_signatures')),
     )
     op.add_column('orders', sa.Column('wave_id', sa.Uuid(), nullable=True))
+    op.create_index(op.f('ix_orders_wave_id'), 'orders', ['wave_id'], postgresql_where=sa.text('wave_id IS NOT NULL'))
     op.add_column('orders', sa.Column('picker_id', sa.Integer(), nullable=True))
     op.add_column('orders', sa.Column('staging_place', sa.Text(), nullable=True))
     op.add_column('order_lines', sa.Column('picked', sa.Integer(), server_default='0', nullable=False))
@@ -147,6 +148,7 @@ def downgrade() -> None:
     op.drop_column('order_lines', 'picked')
     op.drop_column('orders', 'staging_place')
     op.drop_column('orders', 'picker_id')
+    op.drop_index(op.f('ix_orders_wave_id'), 'orders')
     op.drop_column('orders', 'wave_id')
     op.drop_table('signatures')
     op.drop_table('offline_actions')

@@ -20,3 +20,8 @@ def check_digit(digits: str) -> str:
     """The digit that goes after these: weights 3, 1, 3, … from the right, up to the next multiple of ten."""
     total = sum(int(digit) * (1 if position % 2 else 3) for position, digit in enumerate(reversed(digits)))
     return str(-total % 10)
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two texts are one number: a scanner may say a GTIN-12 with a zero before it, as a GTIN-13."""
+    return one.isascii() and one.isdigit() and one.lstrip("0") == other.lstrip("0")

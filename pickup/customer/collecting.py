@@ -112,14 +112,14 @@ def present_collector_page(order: Order, *, now: datetime) -> CollectorPage:
     is_ready, zone = order.status == "ready", order.store.timezone
     headline, explanation = HEADLINES.get(order.status, NOT_YET)
     is_promised = order.status in ("in_transit", "reserved", "picking")
-    found = [line for line in order.lines if line.quantity > line.short]
+    found = [line for line in order.lines if line.charged_units]
     return CollectorPage(
         number=order.number,
         status=order.status,
         headline=_(headline),
         explanation=_(explanation, store=order.store.name),
         customer=first_name(order.customer_name),
-        units=sum(line.quantity - line.short for line in found),
+        units=sum(line.charged_units for line in found),
         minimum_age=max((line.product.minimum_age or 0 for line in found), default=0),
         code=order.collector_code if is_ready else None,
         code_picture=code_picture(order.collector_code) if is_ready and order.collector_code else None,

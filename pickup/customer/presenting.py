@@ -105,13 +105,15 @@ class Line:
     price_now: str
     """What one costs since the handover, where the shelf had become cheaper."""
     price_before: str
+    refused: int
+    """Units that were there, and were not taken."""
     returned: int
     """Units that came back."""
 
     @property
     def missing(self) -> str:
         """What could not be found, in words."""
-        short = self.ordered - self.quantity
+        short = self.ordered - self.quantity - self.refused
         words = ngettext(
             "One could not be found, you don't pay for it.",
             "%(short)s could not be found, you don't pay for them.",
@@ -209,7 +211,7 @@ def _headline(order: Order, offer: Offer | None) -> tuple[str, str]:
 
 
 def _present_line(line: OrderLine, currency: str) -> Line:
-    left = line.quantity - line.short
+    left = line.charged_units
     return Line(
         quantity=left,
         ordered=line.quantity,
@@ -217,6 +219,7 @@ def _present_line(line: OrderLine, currency: str) -> Line:
         total=money(line.charged_amount * left, currency),
         price_now="" if line.reduced_to is None else money(line.reduced_to, currency),
         price_before=money(line.unit_amount, currency),
+        refused=line.refused,
         returned=line.returned,
     )
 

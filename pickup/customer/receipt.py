@@ -64,14 +64,14 @@ def present_receipt(order: Order, payment: Payment, returns: Sequence[Return]) -
         collector=first_name(order.collector_name or "") if order.collected_by_collector else "",
         lines=[
             PaidLine(
-                quantity=line.quantity - line.short,
+                quantity=line.charged_units,
                 name=line.product.name,
                 each=money(line.charged_amount, currency),
                 before="" if line.reduced_to is None else money(line.unit_amount, currency),
-                total=money(line.charged_amount * (line.quantity - line.short), currency),
+                total=money(line.charged_amount * line.charged_units, currency),
             )
             for line in order.lines
-            if line.quantity > line.short
+            if line.charged_units
         ],
         total=money(order.total_amount, currency),
         saved=money(order.reduced_amount, currency) if order.reduced_amount else "",

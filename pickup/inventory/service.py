@@ -5,7 +5,7 @@ locked and written once a transaction and not once an order.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -102,6 +102,42 @@ _END_HOLDS = text("""
     FROM levels WHERE on_hand > left_behind
 """).bindparams(bindparam("order_ids", type_=_UUIDS), bindparam("leaving", type_=Integer()))
 
+# All that the order holds there is locked, also what stays: it goes next, and who locks in the order of the keys never
+# waits for somebody who waits for them.
+_LOCK_HELD = text("""
+    SELECT level.product_id
+    FROM reservations AS held JOIN stock_levels AS level USING (store_id, product_id)
+    WHERE held.order_id = :order_id AND held.store_id = :store_id
+    ORDER BY level.store_id, level.product_id
+    FOR UPDATE OF level
+""").bindparams(bindparam("order_id", type_=Uuid()))
+
+_FREE = text("""
+    WITH given AS (
+        SELECT * FROM unnest(:product_ids, :quantities) AS given (product_id, quantity)
+    ), gone AS (
+        DELETE FROM reservations AS held USING given
+        WHERE held.order_id = :order_id AND held.store_id = :store_id
+          AND held.product_id = given.product_id AND held.quantity = given.quantity
+    ), fewer AS (
+        UPDATE reservations AS held SET quantity = held.quantity - given.quantity
+        FROM given
+        WHERE held.order_id = :order_id AND held.store_id = :store_id
+          AND held.product_id = given.product_id AND held.quantity > given.quantity
+    ), changed AS (
+        UPDATE stock_levels AS level SET reserved = level.reserved - given.quantity
+        FROM given
+        WHERE level.store_id = :store_id AND level.product_id = given.product_id
+    )
+    INSERT INTO stock_movements (store_id, product_id, kind, reserved_change, order_id, at)
+    SELECT :store_id, product_id, 'release', -quantity, :order_id, :now FROM given
+""").bindparams(
+    bindparam("order_id", type_=Uuid()),
+    bindparam("store_id", type_=Integer()),
+    bindparam("product_ids", type_=_INTEGERS),
+    bindparam("quantities", type_=_INTEGERS),
+)
+
 _CALL_OFF = text("""
     UPDATE transfers SET status = 'cancelled' WHERE order_id = ANY(:order_ids) AND status = 'requested'
 """).bindparams(bindparam("order_ids", type_=_UUIDS))
@@ -155,6 +191,17 @@ def release(order_ids: Iterable[uuid.UUID], *, now: datetime) -> None:
     ids = list(order_ids)
     _end_holds(ids, "release", leaving=0, now=now)
     run(_CALL_OFF, {"order_ids": ids})
+
+
+def release_part(order_id: uuid.UUID, store_id: int, units: Mapping[int, int], *, now: datetime) -> None:
+    """Give up some of what a store holds for an order; they are available again, and the rest stays held.
+
+    Args:
+        units: by product id, of each no more than is held.
+    """
+    run(_LOCK_HELD, {"order_id": order_id, "store_id": store_id})
+    what = {"product_ids": list(units), "quantities": list(units.values())}
+    run(_FREE, {"order_id": order_id, "store_id": store_id, "now": now} | what)
 
 
 def consume(order_ids: Iterable[uuid.UUID], *, now: datetime) -> None:

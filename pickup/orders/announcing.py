@@ -135,9 +135,8 @@ def _context(order: Order) -> dict[str, Any]:
         "hold_until": local_time(order.hold_until, order),
         "total": money_text(Money(order.total_amount, order.currency), order.locale),
         "saved": money_text(Money(order.reduced_amount, order.currency), order.locale) if order.reduced_amount else "",
-        "lines": [
-            (line.product.name, line.quantity - line.short) for line in order.lines if line.quantity > line.short
-        ],
+        "lines": [(line.product.name, line.charged_units) for line in order.lines if line.charged_units],
+        "refused": [(line.product.name, line.refused) for line in order.lines if line.refused],
         "missing": [(line.product.name, line.short) for line in order.lines if line.short],
         "options": _options(order),
         "choose_by": local_time(order.offer_until, order) if order.offer_until else "",

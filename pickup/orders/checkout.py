@@ -275,6 +275,7 @@ def _as_written(columns: dict[str, Any], offer: Quote) -> Order:
             product_id=line.product.id,
             quantity=line.quantity,
             short=0,
+            refused=0,
             returned=0,
             unit_amount=line.unit_price.amount,
             price_version=line.price_version,

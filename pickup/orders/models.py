@@ -107,6 +107,7 @@ class Order(Base):
             "status",
             postgresql_where=text("status NOT IN ('collected', 'cancelled', 'expired')"),
         ),
+        Index(None, "wave_id", postgresql_where=text("wave_id IS NOT NULL")),
         Index("ix_orders_unpaid", "placed_at", postgresql_where=text("status = 'awaiting_payment'")),
         Index("ix_orders_held", "hold_until", postgresql_where=text("status = 'ready'")),
         Index("ix_orders_offered", "offer_until", postgresql_where=text("offer_until IS NOT NULL")),
@@ -152,6 +153,11 @@ class OrderLine(Base):
     )
 
     product: Mapped[Product] = relationship(lazy="raise")
+
+    @property
+    def charged_units(self) -> int:
+        """Units that the customer pays for: without what was not found, and what they did not take."""
+        return self.quantity - self.short - self.refused
 
     @property
     def charged_amount(self) -> int:

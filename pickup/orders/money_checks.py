@@ -63,8 +63,8 @@ _STANDING = """
     GROUP BY orders.id
 """
 _OF_LINES = """
-    SELECT coalesce(sum((quantity - short) * coalesce(reduced_to, unit_amount)), 0)::bigint AS lines_total,
-           coalesce(sum((quantity - short) * (unit_amount - reduced_to)), 0)::bigint AS lines_reduced,
+    SELECT coalesce(sum((quantity - short - refused) * coalesce(reduced_to, unit_amount)), 0)::bigint AS lines_total,
+           coalesce(sum((quantity - short - refused) * (unit_amount - reduced_to)), 0)::bigint AS lines_reduced,
            coalesce(sum(order_lines.returned * coalesce(reduced_to, unit_amount)), 0)::bigint AS lines_returned
     FROM order_lines WHERE order_id = standing.id
 """

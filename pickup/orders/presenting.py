@@ -125,11 +125,12 @@ def _present_line(line: OrderLine, currency: str) -> dict[str, Any]:
         "name": line.product.name,
         "quantity": line.quantity,
         "short": line.short,
+        "refused": line.refused,
         "returned": line.returned,
         "unit_price": Money(line.unit_amount, currency),
         "price_version": line.price_version,
         "reduced_to": None if line.reduced_to is None else Money(line.reduced_to, currency),
-        "total": Money(line.charged_amount, currency) * (line.quantity - line.short),
+        "total": Money(line.charged_amount, currency) * line.charged_units,
     }
 
 

@@ -85,7 +85,7 @@ def withdraw(orders: Sequence[Order], why: str, *, actor: Actor, now: datetime) 
         why: a word for the offer and the history: `short_pick`, `sold_at_till`, `store_closed`.
     """
     for order in orders:
-        _forget_shorts(order)
+        _forget_picking(order)
     advance(orders, "withdraw", actor=actor, now=now, note=why)
     hopeless = [order for order in orders if not _make_offer(order, why, now)]
     advance(hopeless, "cancel", actor=actor, now=now, reason="out_of_stock", note=NO_OTHER_STORE)
@@ -222,8 +222,9 @@ def _later(order: Order, now: datetime) -> Mapping[str, Any]:
     return {"wait": option.as_json() | {"distance_m": order.distance_m}}
 
 
-def _forget_shorts(order: Order) -> None:
-    """What one shelf lacked is looked for again on another."""
+def _forget_picking(order: Order) -> None:
+    """What one shelf lacked is looked for again on another, and what was counted there lies there again."""
+    order.staging_place = None
     for line in order.lines:
         order.total_amount += line.short * line.unit_amount
-        line.short = 0
+        line.short = line.picked = 0

@@ -20,7 +20,7 @@ RETURNABLE = "collected"
 
 def left_of(line: OrderLine) -> int:
     """Units of a line that were handed over and have not come back."""
-    return line.quantity - line.short - line.returned
+    return line.charged_units - line.returned
 
 
 def take_back(

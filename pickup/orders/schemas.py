@@ -81,6 +81,12 @@ class OrderLineSchema(QuoteLineSchema):
     short = fields.Integer(
         metadata={"description": "units of them that could not be found; not in the total", "example": 0}
     )
+    refused = fields.Integer(
+        metadata={
+            "description": "units of them that were there, and that nobody wanted at the handover; not in the total",
+            "example": 0,
+        }
+    )
     returned = fields.Integer(metadata={"description": "units of them that came back after the handover", "example": 0})
     reduced_to = fields.Nested(
         MoneySchema,
@@ -288,7 +294,7 @@ class OrderSchema(Schema):
     total = fields.Nested(
         MoneySchema,
         metadata={
-            "description": "without what is `short`: so much is taken at the handover",
+            "description": "without what is `short` or `refused`: so much is taken at the handover",
             "example": {"amount": 698, "currency": "USD"},
         },
     )

@@ -1,11 +1,12 @@
 """What shop, customer and store do with an order once it is placed: one function an action."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pickup.core import signals
 from pickup.core.types import Actor
-from pickup.orders import collectors, pickup_code, queries, shelf_price
+from pickup.orders import collectors, pickup_code, queries, refused_items, shelf_price
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, PickupCodeLocked
 from pickup.orders.lifecycle import FINAL, TRANSITIONS, Reason
 from pickup.orders.models import Order
@@ -54,7 +55,12 @@ def set_out(order: Order, within: timedelta | None, *, now: datetime) -> None:
 
 def start_picking(order: Order, *, actor: Actor, now: datetime) -> None:
     """An associate takes the order on."""
-    advance([order], "start_picking", actor=actor, now=now)
+    start_picking_together([order], actor=actor, now=now)
+
+
+def start_picking_together(orders: Sequence[Order], *, actor: Actor, now: datetime) -> None:
+    """An associate takes several orders on."""
+    advance(orders, "start_picking", actor=actor, now=now)
 
 
 def mark_ready(order: Order, *, actor: Actor, now: datetime) -> None:
@@ -64,13 +70,23 @@ def mark_ready(order: Order, *, actor: Actor, now: datetime) -> None:
     collectors.tell(order, now=now)
 
 
-def hand_over(order: Order, typed_code: str, *, actor: Actor, is_manager: bool, now: datetime) -> bool:
+def hand_over(
+    order: Order,
+    typed_code: str,
+    *,
+    actor: Actor,
+    is_manager: bool,
+    now: datetime,
+    refused: Mapping[int, int] | None = None,
+) -> bool:
     """Give the goods to whoever has the code, for what they cost when they were ordered, or now, if that is less.
 
-    The customer's code counts at all times, the collector's as long as it has not been taken back.
+    The customer's code counts at all times, the collector's as long as it has not been taken back. Where all of it is
+    refused, there is nothing to hand over: the order is cancelled, as if the customer had done it before they came.
 
     Args:
         order: locked. Afterwards it has its lines, with their products, and its store.
+        refused: units that they do not take, by product id.
 
     Returns:
         False for a wrong code: it has been counted, so the caller must commit and not roll back.
@@ -78,6 +94,7 @@ def hand_over(order: Order, typed_code: str, *, actor: Actor, is_manager: bool, 
     Raises:
         PickupCodeLocked: five wrong codes were tried; only a manager can go on.
         ActionNotAllowed: the order is not ready.
+        InvalidFields: more is refused than there is.
     """
     if order.wrong_codes >= pickup_code.WRONG_CODES_MAX and not is_manager:
         raise PickupCodeLocked("Five wrong codes were tried on this order. A manager has to hand it over.")
@@ -86,13 +103,19 @@ def hand_over(order: Order, typed_code: str, *, actor: Actor, is_manager: bool, 
     if not (is_customers or is_collectors):
         order.wrong_codes += 1
         return False
-    note = collectors.words_for_history(order, by_collector=is_collectors)
+    notes = [collectors.words_for_history(order, by_collector=is_collectors)]
     if order.status in TRANSITIONS["hand_over"].sources:  # with all others it is refused
         queries.load_for_handover(order)
+        if refused and any(refused.values()):
+            refused_items.check(order, refused)
+            if refused_items.is_everything(order, refused):
+                cancel(order, actor=actor, reason="customer", note=refused_items.ALL_REFUSED, now=now)
+                return True
+            notes.append(refused_items.leave_behind(order, refused, now=now))
         shelf_price.charge_the_lower(order, now=now)
         if is_collectors:
             order.collected_by_collector = True
-    advance([order], "hand_over", actor=actor, now=now, note=note)
+    advance([order], "hand_over", actor=actor, now=now, note="; ".join(filter(None, notes)) or None)
     return True
 
 

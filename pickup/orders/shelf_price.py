@@ -23,7 +23,7 @@ def charge_the_lower(order: Order, *, now: datetime) -> None:
         now: the instant of the handover. Of prices that change at the same time, the old or the new hold for all.
     """
     settings: Settings = current_app.extensions["settings"]
-    left = [line for line in order.lines if line.quantity > line.short]
+    left = [line for line in order.lines if line.charged_units]
     if not settings.lower_price_at_handover or not left:
         return
     shelf = prices_at([(line.product_id, now) for line in left], order.store_id)
@@ -31,6 +31,6 @@ def charge_the_lower(order: Order, *, now: datetime) -> None:
         if price is None or price.currency != order.currency or price.amount >= line.unit_amount:
             continue
         line.reduced_to = price.amount
-        reduction = (line.unit_amount - price.amount) * (line.quantity - line.short)
+        reduction = (line.unit_amount - price.amount) * line.charged_units
         order.total_amount -= reduction
         order.reduced_amount += reduction

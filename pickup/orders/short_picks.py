@@ -34,6 +34,7 @@ def short_pick(order: Order, product_id: int, missing: int, *, actor: Actor, now
     advance([order], "short_pick", actor=actor, now=now, note=f"{missing} of {line.quantity} × {sku} missing")
     shelf.correct_shortfall(order.id, order.store_id, product_id, missing, now=now)
     line.short += missing
+    line.picked = min(line.picked, line.charged_units)
     order.total_amount -= missing * line.unit_amount
     wish = order.if_short or _settings().if_short
     if wish == "cancel":

@@ -89,6 +89,39 @@ class TransferNotFound(DomainError):
     title = "There are no such goods to send or to take in"
 
 
+class RoundNotFound(DomainError):
+    """The person's store has no such round."""
+
+    kind = Kind.NOT_FOUND
+    code = "round_not_found"
+    title = "There is no such round"
+
+
+class NotCounted(DomainError):
+    """Somebody has begun to count an order, and has not counted all of it: ask before it stands ready."""
+
+    kind = Kind.CONFLICT
+    code = "not_counted"
+    title = "Not everything is counted"
+
+    def __init__(self, detail: str, *, order_id: UUID, missing: int) -> None:
+        super().__init__(detail, missing=missing)
+        self.order_id = order_id
+        self.missing = missing
+
+
+class NotSigned(DomainError):
+    """The code is right, but the retailer wants a signature: ask for it before the order is handed over."""
+
+    kind = Kind.CONFLICT
+    code = "not_signed"
+    title = "It has to be signed first"
+
+    def __init__(self, detail: str, *, order_id: UUID) -> None:
+        super().__init__(detail)
+        self.order_id = order_id
+
+
 class AgeNotChecked(DomainError):
     """The code is right, but something in the order is not for everybody: ask before it is handed over."""
 

@@ -14,6 +14,7 @@ from pickup.orders.models import Order, OrderLine, Return
 from pickup.staff import audit
 from pickup.staff.errors import ManagerNeeded, MovedOn, TransferNotFound
 from pickup.staff.people import Associate
+from pickup.staff.steps import lock_with_lines
 
 
 def short_pick(
@@ -30,7 +31,7 @@ def short_pick(
         MovedOn: it is not being picked.
         InvalidFields: `missing` is not from 1 to what is left of the line.
     """
-    order = _lock_own(member, order_id)
+    order = lock_with_lines(member, order_id)
     line = line_of(order, product_id)
     if line.quantity - line.short != expected:
         return order
@@ -69,7 +70,7 @@ def take_back(
     """
     if not member.is_manager:
         raise ManagerNeeded("Money goes back to the customer: a manager has to sign in for that.")
-    order = _lock_own(member, order_id)
+    order = lock_with_lines(member, order_id)
     if units_back(order) != expected:
         return None
     try:
@@ -175,13 +176,6 @@ def _transfer(transfer_id: int, end: Callable[[Transfer], int], member: Associat
 def _lock_owner(transfer: Transfer) -> tuple[Order, Transfer]:
     """The order first: its transfers are locked after it. It may be another store's, the goods are ours."""
     return _lock(transfer.order_id), transfer
-
-
-def _lock_own(member: Associate, order_id: uuid.UUID) -> Order:
-    order = _lock(order_id)
-    if order.store_id != member.store_id:
-        raise OrderNotFound("This store has no such order.")
-    return order
 
 
 def _lock(order_id: uuid.UUID) -> Order:

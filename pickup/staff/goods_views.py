@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable
 
-from flask import flash, redirect, render_template, request
+from flask import flash, redirect, render_template, request, url_for
 
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
@@ -11,6 +11,7 @@ from pickup.core.pages import Pages
 from pickup.inventory.models import Transfer
 from pickup.orders import queries as orders
 from pickup.orders.errors import TransferOver
+from pickup.orders.models import Order
 from pickup.staff import goods, outcomes, presenting
 from pickup.staff.errors import MovedOn
 from pickup.staff.gate import admit, member
@@ -36,10 +37,10 @@ def ask_short_pick(order_id: uuid.UUID, product_id: int) -> Answer:
     return render_template(
         "staff/missing.html",
         number=order.number,
-        line=presenting.present_units(line.product, line.quantity - line.short, line.short),
+        line=presenting.present_line(line),
         consequence=outcomes.short_pick_follows(order, line),
         buttons_max=BUTTONS_MAX,
-        back=board_url(f"order-{order.number}"),
+        back=_whence(order),
     )
 
 
@@ -55,7 +56,7 @@ def short_pick(order_id: uuid.UUID, product_id: int) -> Answer:
         return say_what_became_of(refusal.order_id)
     order = own_order(order_id)
     flash(outcomes.after_short_pick(order, goods.line_of(order, product_id), now=utcnow()), "done")
-    return redirect(board_url(f"order-{order.number}"), 303)
+    return redirect(_whence(order), 303)
 
 
 @blueprint.post(f"{TRANSFER}/sent")
@@ -108,6 +109,13 @@ def cannot_send(transfer_id: int, product_id: int) -> Answer:
         return outcomes.after_not_sending(goods.cannot_send(member(), transfer_id, product_id, missing, now=utcnow()))
 
     return _handle(goods.departure(member(), transfer_id), step)
+
+
+def _whence(order: Order) -> str:
+    """Back to where it was asked: the list of a round, or the board."""
+    if order.wave_id and request.args.get("from") == "round":
+        return url_for("picking.show_round", wave_id=order.wave_id)
+    return board_url(f"order-{order.number}")
 
 
 def _handle(transfer: Transfer, step: Callable[[], str]) -> Answer:

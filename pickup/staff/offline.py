@@ -19,12 +19,13 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from pickup.core import signals
 from pickup.core.db import db
 from pickup.core.errors import InvalidFields
+from pickup.core.types import new_id
 from pickup.orders import queries as orders
 from pickup.orders import service as order_service
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, PickupCodeLocked
 from pickup.orders.models import Order
 from pickup.orders.transitions import board_topic
-from pickup.staff import audit, offline_codes, queries
+from pickup.staff import audit, offline_codes, picking, queries
 from pickup.staff.errors import ConflictNotFound, KeyUsedElsewhere, ManagerNeeded
 from pickup.staff.models import OfflineAction
 from pickup.staff.people import Associate, at_work
@@ -142,6 +143,7 @@ def _take(who: Associate, order: Order, step: Step, now: datetime) -> tuple[str,
 
 
 def _start_picking(who: Associate, order: Order, step: Step, now: datetime) -> str:
+    picking.take_on(who, order, new_id())
     order_service.start_picking(order, actor=who.actor, now=now)
     return ""
 

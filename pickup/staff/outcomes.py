@@ -1,5 +1,6 @@
 """What the tablet says after somebody did something about goods, and before, where there is no way back."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from flask import current_app
@@ -9,7 +10,9 @@ from pickup.core.pages import money
 from pickup.inventory.models import Transfer
 from pickup.orders.models import Order, OrderLine, Return
 from pickup.payments.models import Payment
+from pickup.staff.picking import Count
 from pickup.staff.presenting import what_became_of
+from pickup.staff.rounds import Item, Need, Round
 from pickup.staff.transfer_cards import shelf_words
 from pickup.stores.directory import directory
 
@@ -21,6 +24,25 @@ SHORT_PICK_FOLLOWS = {
 }
 ALL_MISSING_FOLLOWS = "If nothing is left, the customer is asked what they want instead."
 CANNOT_SEND_FOLLOWS = "Another store sends it instead, or the customer is asked. What you have found already goes back."
+
+# By what came of it, and whether there are several bags.
+COUNT_WORDS = {
+    ("counted", True): "Bag {bag}: {name}, {counted} of {units}.",
+    ("counted", False): "{name}: {counted} of {units}.",
+    ("taken_out", True): "Taken out of bag {bag}: {name}, {counted} of {units}.",
+    ("taken_out", False): "Taken out: {name}, {counted} of {units}.",
+    ("too_many", True): "Too many: all bags have their {name}.",
+    ("too_many", False): "Too many: {name} is complete, {counted} of {units}.",
+    ("changed", True): "Somebody has counted meanwhile: {name}, bag {bag}, {counted} of {units}.",
+    ("changed", False): "Somebody has counted meanwhile: {name}, {counted} of {units}.",
+}
+WRONG_WORDS = {
+    "unknown": "Wrong item: {scanned} is not in this round.",
+    "wrong_item": "That is not in this round.",
+    "over": "That order is not being picked any more.",
+}
+
+SCANNED_SHOWN_MAX = 40
 
 CUSTOMER_IS_ASKED = "The customer is asked: another store, later, or cancel."
 PUT_BACK = "Put its goods back on the shelf."
@@ -47,6 +69,45 @@ def after_short_pick(order: Order, line: OrderLine, *, now: datetime) -> str:
     if order.status == "cancelled":
         return f"Order {order.number} is cancelled. {PUT_BACK}"
     return what_became_of(order, now=now)
+
+
+def after_nothing_taken(order: Order) -> str:
+    """Whoever has the code wants nothing of it."""
+    return f"Order {order.number} is cancelled: nothing was taken, and nothing is paid. {PUT_BACK}"
+
+
+def left_out_of_round(numbers: Sequence[int]) -> str:
+    """Orders that were chosen for a round, and had moved on."""
+    if len(numbers) == 1:
+        return f"Order {numbers[0]} is not in this round: somebody was faster, or it has gone."
+    listed = ", ".join(map(str, numbers))
+    return f"The orders {listed} are not in this round: somebody was faster, or they have gone."
+
+
+def after_counting(count: Count, shown: Round, scanned: str) -> str:
+    """What was counted, and into which bag it belongs; or why it was not."""
+    item, need = _counted(count, shown)
+    if count.order is None or item is None or need is None:
+        why = "over" if count.order else "unknown" if scanned else "wrong_item"
+        return WRONG_WORDS[why].format(scanned=scanned[:SCANNED_SHOWN_MAX])
+    words = COUNT_WORDS[count.outcome, bool(need.bag.letter)]
+    return words.format(
+        name=item.name, bag=need.bag.letter, number=need.bag.number, counted=need.counted, units=need.units
+    )
+
+
+def _counted(count: Count, shown: Round) -> tuple[Item | None, Need | None]:
+    items = (item for department in shown.departments for item in department.items)
+    item = next((item for item in items if item.product_id == count.product_id), None)
+    needs = item.needs if item and count.order else []
+    return item, next((need for need in needs if count.order and need.bag.order_id == count.order.id), None)
+
+
+def after_placing(order: Order) -> str:
+    """The bag stands somewhere else, or nowhere that is known."""
+    if order.staging_place:
+        return f"The bag of order {order.number} stands at {order.staging_place}."
+    return f"Nothing is noted about where the bag of order {order.number} stands."
 
 
 def after_return(order: Order, taken: Return, payment: Payment) -> str:

@@ -48,6 +48,8 @@ ACTION_WORDS = {
     "cancel": "Cancelled",
     "expire": "Not collected in time",
 }
+# The script of the page says the same as time goes on.
+WAITS = "waits {minutes} min {seconds} s"
 # The words that the history keeps for why an order was taken off a store.
 NOTE_WORDS = {
     "short_pick": "not everything was found",
@@ -67,6 +69,8 @@ class Line:
     """Units that are there, as far as is known."""
     short: int
     """Units that were looked for and not found."""
+    refused: int
+    """Units that were there, and were not taken."""
     returned: int
     """Units that came back after the handover."""
     name: str
@@ -77,7 +81,7 @@ class Line:
     @property
     def ordered(self) -> int:
         """Units that the customer ordered."""
-        return self.quantity + self.short
+        return self.quantity + self.short + self.refused
 
     @property
     def left(self) -> int:
@@ -103,6 +107,8 @@ class Card:
     coming: str | None
     """That the customer is on the way, in words."""
     arrived: str | None
+    waited_seconds: int
+    """Since then."""
     arrival_notes: list[str]
     """Where to find them."""
     total: str
@@ -110,7 +116,22 @@ class Card:
     """By so much the total went down at the handover, since the shelf had become cheaper; nothing where it did not."""
     returned: str
     """What was paid for goods that came back; nothing where none did."""
+    place: str
+    """Where the bag stands, if that was said."""
+    wave_id: uuid.UUID | None
+    """The round in which it is being picked."""
     lines: list[Line]
+
+    @property
+    def waits(self) -> str:
+        """How long somebody who has arrived has been waiting, in words."""
+        minutes, seconds = divmod(self.waited_seconds, 60)
+        return WAITS.format(minutes=minutes, seconds=seconds)
+
+    @property
+    def to_put_back(self) -> list[Line]:
+        """What was not taken, and goes to the shelf again."""
+        return [line for line in self.lines if line.refused]
 
     @property
     def units(self) -> int:
@@ -170,11 +191,14 @@ def present_card(order: Order, *, now: datetime) -> Card:
         is_late=to_do and due_at < now,
         coming=_coming(order, now) if order.status == "ready" and not order.arrived_at else None,
         arrived=clock(order.arrived_at, zone, now) if order.arrived_at else None,
+        waited_seconds=max(int((now - order.arrived_at).total_seconds()), 0) if order.arrived_at else 0,
         arrival_notes=_arrival_notes(order),
         total=money(order.total_amount, order.currency),
         reduced=money(order.reduced_amount, order.currency) if order.reduced_amount else "",
         returned=money(order.returned_amount, order.currency) if order.returned_amount else "",
-        lines=[_present_line(line) for line in order.lines],
+        place=order.staging_place or "",
+        wave_id=order.wave_id if order.status == "picking" else None,
+        lines=[present_line(line) for line in order.lines],
     )
 
 
@@ -264,12 +288,23 @@ def _duration(minutes: int) -> str:
     return f"{minutes // (24 * 60)} days"
 
 
-def present_units(product: Product, quantity: int, short: int = 0, returned: int = 0) -> Line:
+def present_units(product: Product, quantity: int, *, short: int = 0, refused: int = 0, returned: int = 0) -> Line:
     """So many of a product."""
     return Line(
-        product.id, quantity, short, returned, product.name, product.sku, product.department, product.minimum_age
+        product_id=product.id,
+        quantity=quantity,
+        short=short,
+        refused=refused,
+        returned=returned,
+        name=product.name,
+        sku=product.sku,
+        department=product.department,
+        minimum_age=product.minimum_age,
     )
 
 
-def _present_line(line: OrderLine) -> Line:
-    return present_units(line.product, line.quantity - line.short, line.short, line.returned)
+def present_line(line: OrderLine) -> Line:
+    """A line of an order that has its product."""
+    return present_units(
+        line.product, line.charged_units, short=line.short, refused=line.refused, returned=line.returned
+    )

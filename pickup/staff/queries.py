@@ -4,11 +4,12 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Integer, bindparam, delete, func, or_, select, text
+from sqlalchemy import Integer, Uuid, bindparam, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core.db import db, run
 from pickup.orders.models import Order
+from pickup.orders.queries import WITH_ALL
 from pickup.staff.lockout import FAILURES_MAX
 from pickup.staff.models import Device, OfflineAction, SignInFailure, StaffMember, UnknownCode
 from pickup.stores.models import Store
@@ -131,6 +132,36 @@ def record_unknown_code(member_id: int, *, now: datetime, forget_before: datetim
     """Remember a code that nobody has, and forget those that cannot matter any more."""
     db.session.execute(delete(UnknownCode).where(UnknownCode.member_id == member_id, UnknownCode.at < forget_before))
     db.session.execute(insert(UnknownCode).values(member_id=member_id, at=now))
+
+
+_COUNTED = text("""
+    SELECT coalesce(sum(picked), 0)::int, coalesce(sum(quantity - short), 0)::int
+    FROM order_lines WHERE order_id = :order_id
+""").bindparams(bindparam("order_id", type_=Uuid()))
+
+
+def counted_units(order_id: uuid.UUID) -> tuple[int, int]:
+    """How many units of an order lie in its bag, as far as counted, and how many there are to pick."""
+    counted, units = run(_COUNTED, {"order_id": order_id}).one()
+    return counted, units
+
+
+def orders_in_round(wave_id: uuid.UUID) -> Sequence[Order]:
+    """The orders of a round with all that is shown of them, by number."""
+    wanted = select(Order).where(Order.wave_id == wave_id).order_by(Order.number).options(*WITH_ALL)
+    return db.session.scalars(wanted.execution_options(populate_existing=True)).all()
+
+
+_PLACES = text("""
+    SELECT staging_place FROM orders
+    WHERE store_id = :store_id AND status = 'ready' AND staging_place IS NOT NULL
+    GROUP BY staging_place ORDER BY max(changed_at) DESC LIMIT :limit
+""")
+
+
+def places_in_use(store_id: int, limit: int = 12) -> Sequence[str]:
+    """Where bags of a store stand now, the last one used first."""
+    return run(_PLACES, {"store_id": store_id, "limit": limit}).scalars().all()
 
 
 def order_id_by_code(store_id: int, code: str) -> uuid.UUID | None:

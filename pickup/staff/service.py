@@ -1,24 +1,20 @@
-"""What people do at the counter: sign in, take an order on, set it ready, hand it over."""
+"""What people do first at the counter: sign in, take an order on, set it ready."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pickup.core.db import db
 from pickup.core.errors import InvalidFields
+from pickup.core.types import new_id
 from pickup.orders import service as orders
-from pickup.orders.errors import ActionNotAllowed
 from pickup.orders.models import Order
-from pickup.orders.pickup_code import normalise
-from pickup.staff import audit, pins, queries
-from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, NameTaken, PinTaken
-from pickup.staff.lockout import is_locked
+from pickup.staff import audit, picking, pins, queries
+from pickup.staff.errors import NameTaken, NotCounted, PinTaken
 from pickup.staff.models import Role, StaffMember
 from pickup.staff.people import Associate
+from pickup.staff.steps import own_order_locked
 from pickup.stores.queries import store_by_ref
 
-CODE_WINDOW = timedelta(minutes=10)
 NAME_MAX_CHARACTERS = 60
 
 
@@ -50,88 +46,39 @@ def create_member(*, store_ref: str, name: str, role: Role, pin: str) -> StaffMe
 
 
 def start_picking(member: Associate, order_id: uuid.UUID, *, now: datetime) -> Order:
-    """Take an order on.
+    """Take an order on: a round of one.
 
     Raises:
         OrderNotFound: this store has no such order.
         MovedOn: it is not waiting to be picked.
     """
-    with _own_order(member, order_id) as order:
+    with own_order_locked(member, order_id) as order:
+        picking.take_on(member, order, new_id())
         orders.start_picking(order, actor=member.actor, now=now)
         audit.record(member, "start_picking", order_id=order.id, now=now)
         return order
 
 
-def mark_ready(member: Associate, order_id: uuid.UUID, *, now: datetime) -> Order:
+def mark_ready(
+    member: Associate, order_id: uuid.UUID, *, now: datetime, place: str | None = None, is_sure: bool = False
+) -> Order:
     """Say that an order stands ready.
+
+    Args:
+        place: where the bag stands, if that is said now.
+        is_sure: whether not all of it has to be counted, where somebody has begun to count.
 
     Raises:
         OrderNotFound: this store has no such order.
         MovedOn: it is not being picked.
+        NotCounted: some of it is counted and some is not; nothing is changed.
     """
-    with _own_order(member, order_id) as order:
+    with own_order_locked(member, order_id) as order:
+        counted, units = queries.counted_units(order_id)
+        if order.status == "picking" and 0 < counted < units and not is_sure:
+            missing = units - counted
+            raise NotCounted(f"{missing} of {units} are not counted.", order_id=order_id, missing=missing)
+        order.staging_place = place or order.staging_place
         orders.mark_ready(order, actor=member.actor, now=now)
-        audit.record(member, "mark_ready", order_id=order.id, now=now)
+        audit.record(member, "mark_ready", order_id=order.id, now=now, place=place)
         return order
-
-
-def hand_over(member: Associate, order_id: uuid.UUID, typed_code: str, *, age_checked: bool, now: datetime) -> bool:
-    """Give a certain order to whoever has its code.
-
-    Returns:
-        False for a wrong code, which has been counted on the order: the caller must commit.
-
-    Raises:
-        AgeNotChecked: the code is right and the age is to be asked first; nothing is handed over, so roll back.
-        PickupCodeLocked: five wrong codes were tried on it; a manager can go on.
-        OrderNotFound: this store has no such order.
-        MovedOn: it is not ready.
-    """
-    with _own_order(member, order_id) as order:
-        if not orders.hand_over(order, typed_code, actor=member.actor, is_manager=member.is_manager, now=now):
-            audit.record(member, "wrong_code", order_id=order_id, now=now)
-            return False
-    minimum_age = minimum_age_of(order)
-    if minimum_age and not age_checked:
-        raise AgeNotChecked("Check the age before you hand it over.", order_id=order_id, minimum_age=minimum_age)
-    # Of an age check the outcome is kept, and no document.
-    checked = {"age_checked": minimum_age} if minimum_age else {}
-    audit.record(member, "hand_over", order_id=order_id, now=now, **checked)
-    return True
-
-
-def hand_over_by_code(member: Associate, typed_code: str, *, age_checked: bool, now: datetime) -> uuid.UUID | None:
-    """Give the goods to whoever has a code of this store.
-
-    Returns:
-        The order, or None where no order has the code, which has been counted on the person: the caller must commit.
-
-    Raises:
-        CodeEntryLocked: this person typed five unknown codes in ten minutes; a manager can go on.
-        AgeNotChecked, PickupCodeLocked, MovedOn: see `hand_over`.
-    """
-    queries.lock_member(member.id)
-    guesses = queries.latest_unknown_codes(member.id)
-    if not member.is_manager and is_locked(guesses, CODE_WINDOW, now=now):
-        raise CodeEntryLocked("Five wrong codes in ten minutes. A manager has to sign in to hand orders over.")
-    code = normalise(typed_code)
-    order_id = queries.order_id_by_code(member.store_id, code)
-    if order_id is None:
-        queries.record_unknown_code(member.id, now=now, forget_before=now - 2 * CODE_WINDOW)
-        audit.record(member, "unknown_code", now=now)
-        return None
-    return order_id if hand_over(member, order_id, typed_code, age_checked=age_checked, now=now) else None
-
-
-def minimum_age_of(order: Order) -> int:
-    """The age that somebody must have to be given what was found of an order with its lines; 0: anybody may have it."""
-    return max((line.product.minimum_age or 0 for line in order.lines if line.quantity > line.short), default=0)
-
-
-@contextmanager
-def _own_order(member: Associate, order_id: uuid.UUID) -> Iterator[Order]:
-    """The order, locked; a refusal of the step tells which order it was."""
-    try:
-        yield orders.order_at_store(order_id, member.store_id)
-    except ActionNotAllowed as refusal:
-        raise MovedOn(refusal.detail, order_id=order_id) from refusal

@@ -50,7 +50,8 @@ BREACHES = """() => {
   for (const control of document.querySelectorAll("button, a, summary")) {
     if (!control.textContent.trim()) breaches.push(`no name: ${describe(control)}`);
   }
-  if ([...document.querySelectorAll("h1")].filter((element) => element.checkVisibility()).length !== 1) breaches.push("not one h1");
+  const titles = [...document.querySelectorAll("h1")].filter((element) => element.checkVisibility());
+  if (titles.length !== 1) breaches.push("not one h1");
   let level = 0;
   for (const heading of document.querySelectorAll("h1, h2, h3, h4")) {
     const next = Number(heading.tagName[1]);

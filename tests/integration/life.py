@@ -194,6 +194,22 @@ class AnyLife(RuleBasedStateMachine):
         self.hand_over(number, is_right=True, is_manager=True)
 
     @precondition(lambda self: self._any({"ready"}))
+    @rule(number=anyone, refused=st.lists(st.integers(0, 2), min_size=3, max_size=3))
+    def not_everything_is_taken(self, number, refused):
+        """Some of it is refused; where that is all of it, the order is cancelled."""
+        order, now = self._pick(number, {"ready"}), utcnow()
+        found = {line.product_id: line.quantity - line.short for line in order.lines}
+        units = {product: min(some, found[product]) for product, some in zip(found, refused, strict=False)}
+        self._take(order, service.hand_over, order.pickup_code, actor=STAFF, is_manager=True, now=now, refused=units)
+        if units == found:
+            self.look()
+            assert self.orders[order.id].status == "cancelled", "there is nothing to hand over"
+            return
+        taken = {(order.store_id, product): found[product] - units.get(product, 0) for product in found}
+        self._leaves(taken, now, holding={(order.store_id, product): held for product, held in found.items()})
+        self._is_paid(order)
+
+    @precondition(lambda self: self._any({"ready"}))
     @rule(number=anyone, is_right=st.sampled_from([True, True, True, False]), is_manager=st.booleans())
     def hand_over(self, number, is_right, is_manager):
         order, now = self._pick(number, {"ready"}), utcnow()
@@ -207,9 +223,12 @@ class AnyLife(RuleBasedStateMachine):
         assert (done, is_locked) == (is_right, False)
         if done:
             self._leaves({(order.store_id, line.product_id): line.quantity - line.short for line in order.lines}, now)
-            shelf = {self.product_ids[sku]: price for sku, price in self.prices.items()}
-            for line in order.lines:
-                self.paid[order.id, line.product_id] = min(line.unit_amount, shelf[line.product_id])
+            self._is_paid(order)
+
+    def _is_paid(self, order):
+        shelf = {self.product_ids[sku]: price for sku, price in self.prices.items()}
+        for line in order.lines:
+            self.paid[order.id, line.product_id] = min(line.unit_amount, shelf[line.product_id])
 
     @precondition(lambda self: self.orders)
     @rule(number=anyone, action=st.sampled_from(["start_picking", "mark_ready", "hand_over", "cancel"]))
@@ -359,10 +378,10 @@ class AnyLife(RuleBasedStateMachine):
             .group_by(StockMovement.order_id, StockMovement.product_id)
         )
         assert {(order, product): -units for order, product, units in rows} == {
-            (order.id, line.product_id): line.quantity - line.short
+            (order.id, line.product_id): line.quantity - line.short - line.refused
             for order in self.orders.values()
             for line in order.lines
-            if order.status == "collected" and line.quantity > line.short
+            if order.status == "collected" and line.quantity > line.short + line.refused
         }
 
     def nobody_is_forgotten(self):
@@ -379,7 +398,7 @@ class AnyLife(RuleBasedStateMachine):
         for order_id, kind, amount in db.session.execute(rows.join(Payment, Payment.id == PaymentEntry.payment_id)):
             entries[order_id].append((kind, amount))
         for order in self.orders.values():
-            due = sum((line.quantity - line.short) * self._cost_of(order, line) for line in order.lines)
+            due = sum((line.quantity - line.short - line.refused) * self._cost_of(order, line) for line in order.lines)
             assert order.total_amount == due <= self.authorised[order.id]
             expected = [("authorisation", self.authorised[order.id])]
             if order.status in FINAL and "settle_payment" not in self.tasks.get(order.id, ()):
@@ -489,10 +508,11 @@ class AnyLife(RuleBasedStateMachine):
         transfers = self._transfers(*statuses)
         return transfers[number % len(transfers)]
 
-    def _leaves(self, goods, now):
+    def _leaves(self, goods, now, holding=None):
+        """Goods leave a store, out of what is held for their order; what it does not take is promised to nobody."""
         promised = self._promised()
         for key, units in goods.items():
-            self.shelves.leave(key, units, now, promised[key] - units)
+            self.shelves.leave(key, units, now, promised[key] - (holding or goods)[key])
 
     def _passes(self, order_id, column):
         with unit_of_work():

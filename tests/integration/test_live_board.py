@@ -9,7 +9,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import unit_of_work
 from pickup.orders import queries as orders
 from pickup.orders.service import arrive
-from pickup.staff import service
+from pickup.staff import handover, service
 from pickup.staff.queries import board_state
 from tests.event_stream import events_of
 
@@ -61,7 +61,7 @@ def test_every_change_of_the_board_is_another_state(world, shop, store):
         arrive(orders.lock_order(order.id), "bay 4", now=utcnow())
     look()
     with unit_of_work():
-        assert service.hand_over(ana, order.id, order.pickup_code, age_checked=False, now=utcnow())
+        assert handover.hand_over(ana, order.id, order.pickup_code, age_checked=False, now=utcnow())
     assert board_state(store.id) == seen[0], "nothing is left to do"
     assert board_state(other.id) == elsewhere
 

@@ -15,6 +15,7 @@ from pickup.orders import lapsing, money_checks, queries, service, short_picks
 from pickup.payments.models import PaymentEntry
 from pickup.payments.queries import payment_of
 from pickup.payments.sandbox import HOLD, SandboxGateway
+from pickup.staff import handover
 from pickup.staff import service as staff
 from pickup.staff.models import StaffMember
 from tests.concurrency.together import at_once, in_own_session
@@ -352,7 +353,7 @@ def test_it_costs_one_statement(world, shop, order, tablet, guarantee):
         event.listen(db.engine, "before_cursor_execute", count := lambda *args: statements.append(args[2]))
         try:
             with unit_of_work():
-                assert staff.hand_over(member, placed.id, placed.pickup_code, age_checked=False, now=utcnow())
+                assert handover.hand_over(member, placed.id, placed.pickup_code, age_checked=False, now=utcnow())
         finally:
             event.remove(db.engine, "before_cursor_execute", count)
         return len(statements)

@@ -13,7 +13,16 @@ import pytest
 from pickup.core import outbox
 from pickup.inventory import service as inventory
 from pickup.inventory import shelf, transfers
-from pickup.orders import capacity, pickup_code, rerouting, reserving, settling, shelf_price, transitions
+from pickup.orders import (
+    capacity,
+    pickup_code,
+    refused_items,
+    rerouting,
+    reserving,
+    settling,
+    shelf_price,
+    transitions,
+)
 from pickup.orders.lifecycle import TRANSITIONS
 from pickup.payments import service as payments
 from pickup.subscriptions import SUBSCRIPTIONS
@@ -32,7 +41,8 @@ class Day(AnyLife):
 
     def whole(self):
         self.begin()
-        for part in (self.a_short_pick, self.goods_from_elsewhere, self.sold_at_the_till, self.lost_race, self.evening):
+        morning = self.a_short_pick, self.goods_from_elsewhere, self.not_everything
+        for part in (*morning, self.sold_at_the_till, self.lost_race, self.evening):
             part()
             self.step(self.let_the_workers_work)
 
@@ -58,6 +68,13 @@ class Day(AnyLife):
         self.step(self.try_at_the_wrong_time, 0, "start_picking")
         self.step(self.pick, 0)
         self.step(self.hand_over, 0, is_right=True, is_manager=True)
+
+    def not_everything(self):
+        """Of two units one is taken; of another order, nothing."""
+        for refused in (1, 2):
+            self.place(({"B": 2}, "near", None))
+            self.step(self.pick, 0)
+            self.step(self.not_everything_is_taken, 0, [refused])
 
     def sold_at_the_till(self):
         """The goods of an order are sold; its customer goes elsewhere, and then does not come."""
@@ -92,6 +109,10 @@ def day(world, monkeypatch):
 
 def nothing(*_, **__):
     return []
+
+
+def no(*_, **__):
+    return False
 
 
 def with_the_full_amount(payment, step, refund=None, *, perform=payments.perform):
@@ -131,6 +152,8 @@ FAULTS = {
     ),
     "a place in an hour is not given back": lambda plant: plant.setattr(capacity, "give_back", nothing),
     "a place in an hour is not counted": lambda plant: plant.setattr(capacity, "take_on", nothing),
+    "what is refused stays promised": lambda plant: plant.setattr(inventory, "release_part", nothing),
+    "all of it is left to hand over": lambda plant: plant.setattr(refused_items, "is_everything", no),
     "goods are received twice": lambda plant: plant.setattr(transfers, "ON_THE_WAY", ("requested", "sent", "received")),
     "goods that are sent stay on the shelf": lambda plant: plant.setattr(transfers, "send_off", nothing),
     "goods that arrive are kept for nobody": lambda plant: plant.setattr(transfers, "receive", for_nobody),

@@ -187,14 +187,17 @@ if (board) {
   };
 
   const show = (html) => {
-    if (html === shown || board.matches(":active")) return; // never away from under a finger
+    // Only the clocks of those who wait have gone on: they do so by themselves (counter.js).
+    if (timeless(html) === shown || board.matches(":active")) return; // never away from under a finger
     const before = counts();
     const focused = board.contains(document.activeElement) ? document.activeElement.id : "";
-    shown = html;
+    shown = timeless(html);
     board.innerHTML = html;
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     announce(before, counts());
   };
+
+  const timeless = (html) => html.replace(/ data-waited="\d+">[^<]*/g, "");
 
   const counts = () => ({
     orders: Number(board.querySelector("#to-pick")?.dataset.count ?? 0),
