@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from pickup import commands
 from pickup.bank import views as bank_views
 from pickup.config import ROOT, Settings
-from pickup.core import api, db, health, logging, metrics, pages, problems, signals, streaming
+from pickup.core import api, compression, db, health, logging, metrics, pages, problems, signals, streaming
 from pickup.core import commands as core_commands
 from pickup.core.gauges import outbox_gauges
 from pickup.customer import views as customer_views
@@ -98,6 +98,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     logging.init_app(app)
+    compression.init_app(app)
     db.init_app(app, settings)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     problems.init_app(app)
