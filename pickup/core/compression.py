@@ -18,7 +18,6 @@ def init_app(app: Flask) -> None:
     app.config.update(
         COMPRESS_MIMETYPES=MIMETYPES,
         COMPRESS_MIN_SIZE=MIN_BYTES,
-        COMPRESS_STREAMS=False,
         COMPRESS_BR_LEVEL=4,
         COMPRESS_LEVEL=5,
     )
