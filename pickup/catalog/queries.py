@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, select, text
+from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, func, or_, select, text
 
 from pickup.catalog.models import Product
 from pickup.core.db import db, run
@@ -35,9 +35,20 @@ def basket_products(skus: Iterable[str]) -> dict[str, BasketProduct]:
     return {row.sku: row for row in map(BasketProduct._make, rows)}
 
 
-def products_after(sku: str, limit: int) -> list[Product]:
-    """Products in the order of their SKUs, from behind one."""
-    return list(db.session.scalars(select(Product).where(Product.sku > sku).order_by(Product.sku).limit(limit)))
+def products_after(sku: str, limit: int, *, words: str = "", department: str = "") -> list[Product]:
+    """Products in the order of their SKUs, from behind one.
+
+    Args:
+        words: a part of the name or the brand, or a whole SKU or GTIN; empty: any.
+        department: the whole of it, however it is written; empty: any.
+    """
+    wanted = select(Product).where(Product.sku > sku).order_by(Product.sku).limit(limit)
+    if words:
+        parts = (Product.name.icontains(words, autoescape=True), Product.brand.icontains(words, autoescape=True))
+        wanted = wanted.where(or_(*parts, Product.sku == words, Product.gtin == words))
+    if department:
+        wanted = wanted.where(func.lower(Product.department) == department.lower())
+    return list(db.session.scalars(wanted))
 
 
 def products_by_id(ids: Iterable[int]) -> dict[int, Product]:

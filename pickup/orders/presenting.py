@@ -14,7 +14,8 @@ from pickup.orders.models import Order, OrderHistory, OrderLine, Return
 from pickup.orders.quoting import Quote
 from pickup.orders.schemas import QuoteSchema
 from pickup.payments.models import Payment
-from pickup.stores.directory import directory
+from pickup.stores.directory import StoreEntry, directory
+from pickup.stores.models import Store
 
 _QUOTE = QuoteSchema()
 
@@ -43,14 +44,7 @@ def present_order(order: Order, payment: Payment, *, transfers: Sequence[Transfe
             "phone": order.customer_phone or None,
             "locale": order.locale,
         },
-        "store": {
-            "ref": order.store.ref,
-            "name": order.store.name,
-            "address": order.store.address,
-            "lat": order.store.lat,
-            "lon": order.store.lon,
-            "distance_m": order.distance_m,
-        },
+        "store": _present_store(order.store, order.distance_m),
         "lines": [_present_line(line, order.currency) for line in order.lines],
         "total": Money(order.total_amount, order.currency),
         # Of an order just made the defaults of these two are to come.
@@ -63,7 +57,12 @@ def present_order(order: Order, payment: Payment, *, transfers: Sequence[Transfe
             "ready_by": order.ready_by,
             "hold_until": order.hold_until,
             "collector": _present_collector(order),
+            "on_the_way_at": order.on_the_way_at,
+            "expected_at": order.expected_at,
             "arrived_at": order.arrived_at,
+            "bay": order.arrival_bay,
+            "car": order.arrival_car,
+            "note": order.arrival_note,
         },
         "candidates": order.candidates,
         "routing_policy": order.routing_policy,
@@ -73,6 +72,13 @@ def present_order(order: Order, payment: Payment, *, transfers: Sequence[Transfe
             action for action in actions_from(order.status, "shop") if action != "reroute" or order.offer
         ],
     }
+
+
+_SHOWN_OF_STORE = ("ref", "name", "address", "lat", "lon", "opening_hours", "timezone")
+
+
+def _present_store(store: Store | StoreEntry, distance_m: int | None) -> dict[str, Any]:
+    return {name: getattr(store, name) for name in _SHOWN_OF_STORE} | {"distance_m": distance_m}
 
 
 def present_past(order: Order, returns: Sequence[Return]) -> dict[str, Any]:
@@ -90,6 +96,7 @@ def present_quote(offer: Quote) -> dict[str, Any]:
             "lines": [
                 {
                     "sku": line.product.sku,
+                    "name": line.product.name,
                     "quantity": line.quantity,
                     "unit_price": line.unit_price,
                     "price_version": line.price_version,
@@ -98,14 +105,7 @@ def present_quote(offer: Quote) -> dict[str, Any]:
                 for line in offer.lines
             ],
             "total": offer.total,
-            "store": {
-                "ref": offer.store.ref,
-                "name": offer.store.name,
-                "address": offer.store.address,
-                "lat": offer.store.lat,
-                "lon": offer.store.lon,
-                "distance_m": offer.distance_m,
-            },
+            "store": _present_store(offer.store, offer.distance_m),
             "ready_by": offer.ready_by,
             "hold_until": offer.hold_until,
             "candidates": offer.candidates,

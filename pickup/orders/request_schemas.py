@@ -193,3 +193,5 @@ class ArrivalSchema(Schema):
     """The customer is here."""
 
     note = Text(max_length=200, metadata={"description": "where to find the customer", "example": "bay 4, red car"})
+    bay = Text(max_length=40, metadata={"description": "the parking bay", "example": "4"})
+    car = Text(max_length=40, metadata={"description": "what car it is", "example": "red Corolla"})

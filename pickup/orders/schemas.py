@@ -51,12 +51,17 @@ class OrderStoreSchema(Schema):
         allow_none=True,
         metadata={"description": "whole metres from the customer; null where the store was named", "example": 1761},
     )
+    opening_hours = fields.String(
+        metadata={"description": "OpenStreetMap syntax; empty: always open", "example": "Mo-Sa 08:00-21:00"}
+    )
+    timezone = fields.String(metadata={"example": "America/Chicago"})
 
 
 class QuoteLineSchema(Schema):
     """A line of a quote."""
 
     sku = fields.String(metadata={"example": "1001"})
+    name = fields.String(metadata={"example": "Whole milk, 1 gal"})
     quantity = fields.Integer(metadata={"example": 2})
     unit_price = fields.Nested(MoneySchema, metadata={"description": "on the shelf of the store"})
     price_version = fields.Integer(metadata={"description": "the entry of the price ledger", "example": 1})
@@ -228,9 +233,18 @@ class OrderPickupSchema(Schema):
     collector = fields.Nested(
         OrderCollectorSchema, allow_none=True, metadata={"description": "null: the customer", "example": None}
     )
+    on_the_way_at = Instant(
+        allow_none=True, metadata={"description": "when the customer said to have set out", "example": None}
+    )
+    expected_at = Instant(
+        allow_none=True, metadata={"description": "when they mean to be there, if they said so", "example": None}
+    )
     arrived_at = Instant(
         allow_none=True, metadata={"description": "when the customer said to be there", "example": None}
     )
+    bay = fields.String(allow_none=True, metadata={"description": "where they stand", "example": None})
+    car = fields.String(allow_none=True, metadata={"description": "what car they sit in", "example": None})
+    note = fields.String(allow_none=True, metadata={"description": "where else to find them", "example": None})
 
 
 class OrderStepSchema(Schema):

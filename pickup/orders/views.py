@@ -209,9 +209,14 @@ def name_collector(person: dict[str, Any], order_id: str) -> dict[str, Any]:
 def announce_arrival(arrival: dict[str, Any], order_id: str) -> dict[str, Any]:
     """Say that the customer is at the store.
 
-    The store's tablet shows it at once. The time of the first arrival counts; a later `note` replaces the earlier.
+    The store's tablet shows it at once. The time of the first arrival counts; a later word replaces the earlier.
     """
-    return _change(order_id, lambda order, now: service.arrive(order, arrival.get("note"), now=now))
+    return _change(
+        order_id,
+        lambda order, now: service.arrive(
+            order, arrival.get("note"), bay=arrival.get("bay"), car=arrival.get("car"), now=now
+        ),
+    )
 
 
 @blueprint.post("/<order_id>/choice")

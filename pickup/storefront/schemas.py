@@ -167,6 +167,13 @@ class ProductsQuery(PageQuery, ProductQuery):
     class Meta:
         unknown = ma.EXCLUDE
 
+    q = Text(
+        max_length=100,
+        load_default=None,
+        metadata={"description": "a part of the name or the brand, or a whole SKU or GTIN", "example": "milk"},
+    )
+    department = Text(max_length=100, load_default=None, metadata={"description": "all of it", "example": "Dairy"})
+
 
 class ShelfPriceSchema(MoneySchema):
     """A price with the entry of the ledger that it stands in."""

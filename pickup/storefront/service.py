@@ -35,10 +35,16 @@ def near_stores(
     return shown
 
 
-def products_page(after: str, limit: int, store_ref: str | None, *, now: datetime) -> list[dict[str, Any]]:
-    """Products by SKU with the price on the shelf of a store, or the one that holds everywhere."""
+def products_page(
+    after: str, limit: int, store_ref: str | None, *, words: str = "", department: str = "", now: datetime
+) -> list[dict[str, Any]]:
+    """Products by SKU with the price on the shelf of a store, or the one that holds everywhere.
+
+    Args:
+        words, department: which of them; see `catalog.queries.products_after`.
+    """
     zone = _zone_of(store_ref, now)
-    products = products_after(after, limit)
+    products = products_after(after, limit, words=words, department=department)
     prices = prices_in_force([product.id for product in products], zone, at=now)
     return [_present_product(product, prices.get(product.id)) for product in products]
 

@@ -71,7 +71,14 @@ def list_products(query: dict[str, Any]) -> dict[str, Any]:
     its shelf says, which is what an order there will cost.
     """
     position, limit = decode_cursor(query["after"], str), query["limit"]
-    products = service.products_page(position[0] if position else "", limit + 1, query["store_ref"], now=utcnow())
+    products = service.products_page(
+        position[0] if position else "",
+        limit + 1,
+        query["store_ref"],
+        words=query["q"] or "",
+        department=query["department"] or "",
+        now=utcnow(),
+    )
     more = len(products) > limit
     return {"data": products[:limit], "next": encode_cursor(products[limit - 1]["sku"]) if more else None}
 

@@ -205,6 +205,7 @@ def test_a_wrong_code_is_refused_on_the_tablet_and_five_end_it(page, place):
         page.get_by_label("Pickup code").fill("QQQ-QQQ-QQQ")
         page.get_by_role("button", name="Hand over").click()
         expect(page.get_by_text("No order on this tablet has that code")).to_be_visible()
+    page.reload()
     page.get_by_label("Pickup code").fill(order.pickup_code)
     page.get_by_role("button", name="Hand over").click()
     expect(page.get_by_text("Five wrong codes in ten minutes")).to_be_visible()

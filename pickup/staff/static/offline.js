@@ -1,6 +1,6 @@
 // The tablet without a network: it shows what was taken along, takes steps, and sends them when the network is back.
 
-import { add, kept, opens, pack, proofOf, send, steps, strike } from "./notebook.js";
+import { add, keep, kept, opens, pack, proofOf, send, steps, strike } from "./notebook.js";
 
 const ASK_MS = 5000;
 const IDLE_MS = 300_000;
@@ -19,7 +19,6 @@ const slot = (root, name) => find(`[data-slot="${name}"]`, root);
 const time = (iso) => new Date(iso).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 
 let luggage = null;
-let guesses = [];
 let asked = null; // the order and the proof that wait for an age check
 let touched = Date.now();
 
@@ -143,12 +142,12 @@ find("#hand-over").addEventListener("submit", async (event) => {
   show(find("#code-error"));
   find("#code").removeAttribute("aria-invalid");
   find("#handed-over").hidden = find("#age").hidden = true;
-  guesses = guesses.filter((at) => Date.now() - at < GUESS_WINDOW_MS);
+  const guesses = ((await kept("guesses")) ?? []).filter((at) => Date.now() - at < GUESS_WINDOW_MS);
   if (guesses.length >= GUESSES_MAX && !luggage.member.is_manager) return refuse("guessing");
   const proof = await proofOf(find("#code").value, luggage.codes);
   const order = (await current()).find((each) => each.status === "ready" && each.proofs.includes(proof));
   if (!order) {
-    guesses.push(Date.now());
+    await keep("guesses", [...guesses, Date.now()]);
     return refuse("unknown");
   }
   if (order.is_locked) return refuse("locked", order.card.number);
