@@ -43,7 +43,6 @@ def show() -> Answer:
         dashboard=None if chosen.error else present_dashboard(period, chosen.store_id, now=now),
         store=chosen.store,
         store_ref=store_ref if visible_store_id() is None else "",
-        sees_all=visible_store_id() is None,
         period=period,
         choice=choice,
         choices=CHOICES,
