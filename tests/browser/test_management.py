@@ -48,7 +48,7 @@ def sign_in(page: Page, path: str, pin: str = MANAGER) -> Page:
     page.get_by_label("PIN").fill(pin)
     page.get_by_role("button", name="Sign in").click()
     # On the page that was asked for, whole: who goes on before it is there breaks it off.
-    expect(page.get_by_label("PIN")).to_have_count(0)
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_have_count(0)
     page.wait_for_load_state()
     return page
 
