@@ -102,6 +102,8 @@ OVERCHARGED_HOURS, OVERCHARGED_CENTS = -8 * 24 + 5, 949
 ON_HAND = 24
 NAMES: dict[StoreKind, str] = {"store": "", "warehouse": "warehouse ", "partner": "kiosk "}
 STAFF: tuple[tuple[str, Role, str], ...] = (("Ana", "associate", "2468"), ("Morgan", "manager", "8642"))
+# Looks after every store, and signs in at the first.
+HEAD_OFFICE: tuple[str, Role, str] = ("Riley", "head_office", "9753")
 # What GS1 keeps free for use inside a company, so that no demo article has a real one's number.
 GTIN_PREFIX = "20000000"
 
@@ -126,6 +128,8 @@ def plant_demo() -> str:
     for store in stores:
         for name, role, pin in STAFF:
             staff.create_member(store_ref=store.ref, name=name, role=role, pin=pin)
+    name, role, pin = HEAD_OFFICE
+    staff.create_member(store_ref=shops[0].ref, name=name, role=role, pin=pin)
     return _note(auth.create_key("demo-shop", ["shop"]))
 
 
@@ -226,7 +230,8 @@ def _note(key: str) -> str:
     sent = ", ".join(row[0] for row in FROM_WAREHOUSE)
     return (
         f"Demo: the tablet of store 101, as of every store: {people}\n"
-        f"Demo: the price of {SOLD_SKU} went up and down, a manager sees how at /admin/prices/{SOLD_SKU}\n"
+        f"Demo: every store at /admin, by store {STORES[0][0]}: {HEAD_OFFICE[0]} (head office) PIN {HEAD_OFFICE[2]}\n"
+        f"Demo: the price of {SOLD_SKU} went up and down, managers see how at /admin/prices/{SOLD_SKU}\n"
         f"Demo: warehouse {WAREHOUSE[0]} alone has {sent}, and sends them; kiosk {KIOSK[0]} is sent all it hands over\n"
         f"Demo: an API key for the shop: {key}\n"
     )

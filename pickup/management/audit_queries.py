@@ -38,7 +38,9 @@ def find_entries(wanted: AuditFilter, *, before: int | None, limit: int) -> Sequ
             AuditEntry.device_name,
             AuditEntry.action,
             AuditEntry.detail,
+            Order.id.label("order_id"),
             Order.number.label("order_number"),
+            Order.store_id.label("order_store_id"),
             Store.ref.label("store_ref"),
             Store.name.label("store_name"),
         )

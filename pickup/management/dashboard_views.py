@@ -4,16 +4,17 @@ from datetime import date, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from flask import render_template, request
+from flask import render_template
 
 from pickup.core.clock import utcnow
 from pickup.core.pages import Pages
 from pickup.management import bars
+from pickup.management.asking import typed, wants_csv
 from pickup.management.csv_export import csv_response
 from pickup.management.dashboard import present_dashboard
 from pickup.management.period import Period, read_period
 from pickup.management.scope import chosen_store, visible_store_id
-from pickup.management.views import Answer, require_manager, typed
+from pickup.management.views import Answer, require_manager
 from pickup.management.wording import day_words
 
 # What is offered with one touch: so many days, today the last of them.
@@ -33,7 +34,7 @@ def show() -> Answer:
     now, store_ref = utcnow(), typed("store")
     chosen = chosen_store(store_ref)
     period, choice, problem = _period(now.astimezone(ZoneInfo(chosen.timezone)).date())
-    if request.args.get("format") == "csv" and not (chosen.error or problem):
+    if wants_csv() and not (chosen.error or problem):
         shown = present_dashboard(period, chosen.store_id, now=now)
         name = f"dashboard {period.first} to {period.last}"
         return csv_response(name, ("panel", "group", "what", "count"), shown.rows())
@@ -42,7 +43,6 @@ def show() -> Answer:
         dashboard=None if chosen.error else present_dashboard(period, chosen.store_id, now=now),
         store=chosen.store,
         store_ref=store_ref if visible_store_id() is None else "",
-        sees_all=visible_store_id() is None,
         period=period,
         choice=choice,
         choices=CHOICES,

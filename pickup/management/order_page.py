@@ -18,6 +18,7 @@ from pickup.management.order_money import (
     present_payment,
     present_problem,
 )
+from pickup.management.secrecy import without_keys
 from pickup.orders import queries as orders
 from pickup.orders.models import Order, OrderHistory, OrderLine
 from pickup.payments import queries as payments
@@ -154,7 +155,7 @@ def present_order(order: Order, *, now: datetime) -> OrderPage:
         messages=[
             MessageRow(
                 local(message.created_at, zone, PATTERN),
-                _without_code(message.subject, order),
+                _without_keys(message.subject, order),
                 message.kind,
                 message.channel,
                 message.recipient,
@@ -168,7 +169,7 @@ def present_order(order: Order, *, now: datetime) -> OrderPage:
                 local(task.due_at, zone, PATTERN),
                 task.attempts + task.deaths,
                 task.dead_at is not None,
-                task.last_error or "",
+                _without_keys(task.last_error or "", order),
             )
             for task in queries.tasks_of(order.id)
         ],
@@ -255,10 +256,8 @@ def _audited(entry: AuditEntry, order: Order) -> Happening:
     )
 
 
-def _without_code(subject: str, order: Order) -> str:
-    for code in (order.pickup_code, order.collector_code):
-        subject = subject.replace(code, "…") if code else subject
-    return subject
+def _without_keys(words: str, order: Order) -> str:
+    return without_keys(words, order.pickup_code, order.page_token, order.collector_code, order.collector_token)
 
 
 def _detail(detail: dict[str, Any], skus: Mapping[int, str]) -> str:

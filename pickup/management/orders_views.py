@@ -13,11 +13,12 @@ from pickup.core.pages import Pages
 from pickup.core.pagination import decode_cursor, page
 from pickup.management import order_list, order_page
 from pickup.management import orders_queries as queries
+from pickup.management.asking import typed, wants_csv
 from pickup.management.csv_export import csv_response, page_by_page
 from pickup.management.orders_queries import Wanted
 from pickup.management.period import read_day
 from pickup.management.scope import Chosen, chosen_store, visible_store_id
-from pickup.management.views import Answer, require_manager, typed
+from pickup.management.views import Answer, require_manager
 from pickup.orders.errors import OrderNotFound
 from pickup.orders.lifecycle import REASONS, STATUSES
 from pickup.orders.queries import get_order
@@ -41,7 +42,7 @@ def list_orders() -> Answer:
     """Orders, the newest first: all, or those that are looked for."""
     now, chosen = utcnow(), chosen_store(typed("store"))
     wanted, error = _wanted(chosen)
-    if request.args.get("format") == "csv" and not error:
+    if wants_csv() and not error:
         rows = page_by_page(lambda position: order_list.csv_page(wanted, position))
         return csv_response("orders", order_list.CSV_HEADER, rows)
     asked = {name: typed(name) for name in FIELDS}

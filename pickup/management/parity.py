@@ -1,17 +1,19 @@
 """What the parity page shows, as plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Row
 
 from pickup.core.pages import money
+from pickup.core.types import Money
 from pickup.management import parity_queries
+from pickup.management.asking import all_cells
 from pickup.management.presenting import amount_words
 from pickup.stores.directory import StoreEntry, fresh_directory
-from pickup.tills.queries import BreachFilter, registers
+from pickup.tills.queries import BreachFilter, breaches_before, registers
 from pickup.tills.service import breach_page
 
 REGISTERS_MAX = 100
@@ -91,13 +93,45 @@ def clock_words(ahead_ms: int | None) -> str:
     return f"{timedelta(seconds=abs(ahead_ms) // 1000)} {'ahead' if ahead_ms > 0 else 'behind'}"
 
 
-def present_breaches(store: StoreEntry | None, product_id: int | None, after: str | None) -> dict[str, Any]:
+REGISTER_COLUMNS = (
+    "store_ref", "register", "version", "behind_by", "late_since", "last_seen", "clock_ahead_ms",
+)  # fmt: skip
+BREACH_COLUMNS = (
+    "at", "kind", "store_ref", "register", "sale", "sku", "product",
+    "charged_amount", "charged_currency", "ledger_amount", "ledger_currency", "ledger_version",
+)  # fmt: skip
+
+
+def register_cells(store: StoreEntry | None, *, now: datetime) -> Iterator[Sequence[object]]:
+    """Every register of a store, or of all, as rows of a file."""
+    for row in registers(now=now, store_id=store.id if store else None):
+        seen = (row.alarmed_since, row.last_seen, row.clock_ahead_ms)
+        yield row.store_ref, row.register, row.version, row.behind_by, *seen
+
+
+def breach_cells(wanted: BreachFilter) -> Iterator[Sequence[object]]:
+    """Every breach that is meant as rows of a file, the newest first."""
+    return all_cells(
+        lambda position, limit: breaches_before(cast(tuple[datetime, int] | None, position), wanted, limit),
+        lambda row: (row.at, row.id),
+        _breach_cells,
+    )
+
+
+def _breach_cells(row: Row[Any]) -> Sequence[object]:
+    ledger = None if row.ledger_amount is None else Money(row.ledger_amount, row.ledger_currency).major()
+    what = (row.at, row.kind, row.store_ref, row.register, row.sale_ref, row.sku, row.product_name)
+    charged = (Money(row.charged_amount, row.charged_currency).major(), row.charged_currency)
+    return *what, *charged, ledger, row.ledger_currency, row.ledger_version
+
+
+def present_breaches(wanted: BreachFilter, after: str | None) -> dict[str, Any]:
     """A page of breaches, the newest first.
 
     Raises:
         InvalidFields: `after` is not a cursor of this list.
     """
-    shown = breach_page(BreachFilter(store.id if store else None, product_id=product_id), after, BREACHES_MAX)
+    shown = breach_page(wanted, after, BREACHES_MAX)
     return {"rows": [_present_breach(row) for row in shown["data"]], "next": shown["next"], "is_first": after is None}
 
 

@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
-from pickup.catalog.models import Product
 from pickup.core.pages import local, money
+from pickup.core.types import Money
 from pickup.management import plot, queries
 from pickup.management.period import Period
 from pickup.management.plot import Channel, Plot, Sold
@@ -18,7 +18,6 @@ from pickup.management.queries import Shown
 from pickup.pricing.models import Price
 from pickup.pricing.queries import EVERYWHERE, prices_in_force
 
-BREACH_DAYS = 30
 ENTRIES_MAX, BREACHES_MAX = 500, 100
 # More dots than these are gathered; more groups than those are left out of the plot.
 DOTS_MAX, GROUPS_MAX = 300, 1000
@@ -49,38 +48,6 @@ class Change(NamedTuple):
     at: datetime
     price: str
     zone: str
-
-
-class ProductRow(NamedTuple):
-    """A product in the list."""
-
-    sku: str
-    name: str
-    department: str
-    price: str
-    own_prices: int
-    change: Change | None
-    breaches: int
-
-
-def present_products(products: Sequence[Product], *, now: datetime) -> list[ProductRow]:
-    """Products with what their prices are, were and will be."""
-    ids = [product.id for product in products]
-    prices = prices_in_force(ids, EVERYWHERE, at=now)
-    own, ahead = queries.own_prices(ids, now=now), queries.next_changes(ids, now=now)
-    breaches = queries.breaches_since(ids, now - timedelta(days=BREACH_DAYS))
-    return [
-        ProductRow(
-            sku=product.sku,
-            name=product.name,
-            department=product.department,
-            price=money(price.amount, price.currency) if (price := prices.get(product.id)) else NO_PRICE,
-            own_prices=own.get(product.id, 0),
-            change=present_change(ahead.get(product.id)),
-            breaches=breaches.get(product.id, 0),
-        )
-        for product in products
-    ]
 
 
 def present_change(price: Price | None) -> Change | None:
@@ -136,9 +103,15 @@ class History:
     breaches_total: int
 
 
-def present_history(product_id: int, zone: str, period: Period, *, now: datetime) -> History:
-    """What a product cost, costs and will cost in a zone, what was charged for it, and where that was not the same."""
-    shown = Shown(product_id, zone, period.since, period.until)
+def present_history(
+    product_id: int, zone: str, period: Period, store_id: int | None = None, *, now: datetime
+) -> History:
+    """What a product cost, costs and will cost in a zone, what was charged for it, and where that was not the same.
+
+    Args:
+        store_id: the sales and breaches of this store only.
+    """
+    shown = Shown(product_id, zone, period.since, period.until, store_id)
     price = prices_in_force([product_id], zone, at=now).get(product_id)
     entries = queries.ledger_entries(product_id, zone, shown.since, shown.until, ENTRIES_MAX)
     currency = price.currency if price else entries[0].currency if entries else None
@@ -273,3 +246,12 @@ def _left_out(
     if len(entries) == ENTRIES_MAX:
         said.append(f"Only the latest {ENTRIES_MAX} changes are drawn and listed. Choose fewer days to see others.")
     return said
+
+
+ENTRY_COLUMNS = ("valid_from", "amount", "currency", "zone", "version", "recorded_by", "reason")
+
+
+def entry_cells(entry: Price) -> Sequence[object]:
+    """An entry of the ledger as a row of a file; the empty zone is everywhere."""
+    amount = Money(entry.amount, entry.currency).major()
+    return entry.valid_from, amount, entry.currency, entry.zone, entry.version, entry.recorded_by, entry.reason

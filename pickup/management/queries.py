@@ -1,6 +1,6 @@
 """Named reads of the price pages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -33,34 +33,40 @@ def find_products(words: str, *, after: str, limit: int) -> Sequence[Product]:
     return db.session.scalars(wanted).all()
 
 
-def own_prices(product_ids: Sequence[int], *, now: datetime) -> dict[int, int]:
-    """In how many zones each product has a price of its own; those without are absent."""
+def own_prices(product_ids: Sequence[int], zones: Collection[str] | None, *, now: datetime) -> dict[int, int]:
+    """In how many zones, of some or of all, each product has a price of its own; those without are absent."""
     counted = (
         select(Price.product_id, func.count(Price.zone.distinct()))
         .where(Price.product_id.in_(product_ids), Price.zone != EVERYWHERE, Price.valid_from <= now)
         .group_by(Price.product_id)
     )
+    if zones is not None:
+        counted = counted.where(Price.zone.in_(zones))
     return dict(db.session.execute(counted).all())
 
 
-def next_changes(product_ids: Sequence[int], *, now: datetime) -> dict[int, Price]:
-    """The next change ahead of each product, in whatever zone; those without are absent."""
+def next_changes(product_ids: Sequence[int], zones: Collection[str] | None, *, now: datetime) -> dict[int, Price]:
+    """The next change ahead of each product, in some zones or, for None, in whatever zone; those without are absent."""
     ahead = (
         select(Price)
         .ext(distinct_on(Price.product_id))
         .where(Price.product_id.in_(product_ids), Price.valid_from > now)
         .order_by(Price.product_id, Price.valid_from, Price.zone, Price.version.desc())
     )
+    if zones is not None:
+        ahead = ahead.where(Price.zone.in_(zones))
     return {price.product_id: price for price in db.session.scalars(ahead)}
 
 
-def breaches_since(product_ids: Sequence[int], since: datetime) -> dict[int, int]:
-    """How many breaches each product has had; those without are absent."""
+def breaches_since(product_ids: Sequence[int], since: datetime, *, store_id: int | None) -> dict[int, int]:
+    """How many breaches each product has had in a store, or in all; those without are absent."""
     counted = (
         select(ParityBreach.product_id, func.count())
         .where(ParityBreach.product_id.in_(product_ids), ParityBreach.at >= since)
         .group_by(ParityBreach.product_id)
     )
+    if store_id is not None:
+        counted = counted.where(ParityBreach.store_id == store_id)
     return dict(db.session.execute(counted).all())
 
 
@@ -80,7 +86,9 @@ def changes_ahead(product_id: int, zone: str, *, now: datetime, until: datetime)
     )
 
 
-def ledger_entries(product_id: int, zone: str, since: datetime, until: datetime, limit: int) -> Sequence[Price]:
+def ledger_entries(
+    product_id: int, zone: str, since: datetime, until: datetime, limit: int | None = None
+) -> Sequence[Price]:
     """The entries that concern a zone in a time, with those that held when it began; the latest first."""
     held = (
         select(Price.version)
@@ -111,7 +119,8 @@ _SHELVES = """
             FROM store_price_zones
         ) AS spans
         LEFT JOIN own ON own.zone = spans.zone
-        WHERE :zone = '' OR spans.zone = :zone
+        WHERE (:zone = '' OR spans.zone = :zone)
+            AND (CAST(:store AS bigint) IS NULL OR spans.store_id = CAST(:store AS bigint))
     )
 """
 
@@ -154,12 +163,14 @@ _BREACHES = text(f"""
 
 
 class Shown(NamedTuple):
-    """What a plot looks at: a product, in a zone (or everywhere), from an instant until before another."""
+    """What a plot looks at: a product, in a zone (or everywhere), from an instant until before another; and the store
+    whose sales and breaches they are to be (None: of all)."""
 
     product: int
     zone: str
     since: datetime
     until: datetime
+    store: int | None
 
 
 def sold_each(shown: Shown, limit: int) -> Sequence[Row[Any]]:

@@ -21,6 +21,11 @@ def visible_store_id() -> int | None:
     return None if g.member.role == "head_office" else g.member.store_id
 
 
+def sees_store(store_id: int | None) -> bool:
+    """Whether rows of a store may be seen."""
+    return store_id is not None and visible_store_id() in (None, store_id)
+
+
 def require_head_office() -> None:
     """Let nobody pass who looks after one store.
 

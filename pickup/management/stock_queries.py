@@ -66,7 +66,9 @@ def movements_before(product_id: int, *, store_id: int | None, before: int | Non
             StockMovement.kind,
             StockMovement.on_hand_change,
             StockMovement.reserved_change,
+            Order.id.label("order_id"),
             Order.number.label("order_number"),
+            Order.store_id.label("order_store_id"),
         )
         .join(ids, ids.c.id == StockMovement.id)
         .outerjoin(Order, Order.id == StockMovement.order_id)

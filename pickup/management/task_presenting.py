@@ -1,11 +1,12 @@
 """What the page about failed work shows, as plain values."""
 
-import re
+import uuid
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
+from pickup.management.secrecy import mask_addresses, without_keys
 from pickup.orders.announcing import MESSAGES
 
 ERROR_MAX_CHARACTERS = 300
@@ -27,7 +28,6 @@ MESSAGE_WORDS = {
     "cancelled": "the order is cancelled",
     "expired": "the order was not collected",
 }
-_ADDRESS = re.compile(r"(?P<first>[^\s@<>\"'(),;:])[^\s@<>\"'(),;:]*@(?P<domain>[\w.-]+)")
 
 
 class TaskRow(NamedTuple):
@@ -38,6 +38,7 @@ class TaskRow(NamedTuple):
     kind: str
     about: str
     """Of a message what it says, and whom it goes to, so far as one has to know."""
+    order_id: uuid.UUID | None
     order_number: int | None
     store_ref: str
     store_name: str
@@ -61,6 +62,7 @@ def present_task(row: Row[Any]) -> TaskRow:
         handler=row.handler,
         kind=kind_words(row.handler),
         about=_about(row),
+        order_id=row.order_id,
         order_number=row.order_number,
         store_ref=row.store_ref or "",
         store_name=row.store_name or "",
@@ -68,7 +70,7 @@ def present_task(row: Row[Any]) -> TaskRow:
         attempts=row.attempts + row.deaths,
         due_at=None if row.leased or row.dead_at else row.due_at,
         given_up_at=row.dead_at,
-        error=mask_addresses((row.last_error or "")[:ERROR_MAX_CHARACTERS]),
+        error=_error(row),
     )
 
 
@@ -77,9 +79,10 @@ def kind_words(handler: str) -> str:
     return KIND_WORDS.get(handler, handler.replace("_", " ").capitalize())
 
 
-def mask_addresses(words: str) -> str:
-    """The same, with no more of a mail address than its first letter and where it leads."""
-    return _ADDRESS.sub(r"\g<first>…@\g<domain>", words)
+def _error(row: Row[Any]) -> str:
+    """What went wrong. It may quote a message, with the key in it: that goes before anything is cut off."""
+    keys = (row.pickup_code, row.page_token, row.collector_code, row.collector_token)
+    return mask_addresses(without_keys(row.last_error or "", *keys)[:ERROR_MAX_CHARACTERS])
 
 
 def _about(row: Row[Any]) -> str:

@@ -24,7 +24,14 @@ def signed(change: int) -> str:
     return f"+{change:,}" if change > 0 else figure(change) if change else "–"
 
 
-def csv_address() -> str:
-    """The list that is looked at as a file: with the same filters, and all pages of it."""
-    asked = [(name, words) for name, words in request.args.items() if name not in ("after", "format") and words]
-    return f"{request.path}?{urlencode([*asked, ('format', 'csv')])}"
+def csv_address(table: str = "") -> str:
+    """The list that is looked at as a file: with the same filters, and all pages of it.
+
+    Args:
+        table: which one, of a page that has several lists.
+    """
+    asked = [
+        (name, words) for name, words in request.args.items() if name not in ("after", "format", "table") and words
+    ]
+    which = [("table", table)] if table else []
+    return f"{request.path}?{urlencode([*asked, *which, ('format', 'csv')])}"

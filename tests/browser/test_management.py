@@ -13,7 +13,7 @@ from tests.browser.accessibility import assert_accessible
 from tests.integration.test_price_pages import sell
 
 SIZES = [(1024, 768), (768, 1024), (390, 844)]
-MANAGER, ASSOCIATE = "998877", "1234"
+MANAGER, HEAD_OFFICE, ASSOCIATE = "998877", "445566", "1234"
 LONG_NAME = "Fluid milk, white only, from cows that are out on the meadow all year round, one gallon"
 
 
@@ -24,6 +24,7 @@ def store(world):
     with unit_of_work():
         service.create_member(store_ref="1", name="Ana", role="associate", pin=ASSOCIATE)
         service.create_member(store_ref="1", name="Max", role="manager", pin=MANAGER)
+        service.create_member(store_ref="1", name="Olga", role="head_office", pin=HEAD_OFFICE)
         place = {"store_id": made.id, "register": "1", "last_seen": utcnow()}
         db.session.add(TillRegister(**place, late_since=utcnow(), clock_ahead_ms=70_000))
     return made
@@ -46,15 +47,18 @@ def sign_in(page: Page, path: str, pin: str = MANAGER) -> Page:
     page.get_by_label("Store").fill("1")
     page.get_by_label("PIN").fill(pin)
     page.get_by_role("button", name="Sign in").click()
+    # On the page that was asked for, whole: who goes on before it is there breaks it off.
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_have_count(0)
+    page.wait_for_load_state()
     return page
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_a_manager_looks_a_price_up(open_page, milk, javascript):
+def test_head_office_looks_a_price_up(open_page, milk, javascript):
     page = open_page(java_script_enabled=javascript)
     page.goto("/")
     page.get_by_role("link", name="Prices").click()
-    sign_in(page, page.url)
+    sign_in(page, page.url, HEAD_OFFICE)
     expect(page.get_by_role("heading", name="Prices")).to_be_visible()
 
     page.get_by_label("SKU or name").fill("fluid")
@@ -75,7 +79,7 @@ def test_a_manager_looks_a_price_up(open_page, milk, javascript):
 
 
 def test_a_breach_is_followed_from_the_till_to_the_price(open_page, milk):
-    page = sign_in(open_page(), "/admin/parity")
+    page = sign_in(open_page(), "/admin/parity", HEAD_OFFICE)
     expect(page.get_by_role("region", name="Registers").get_by_role("row", name="late since")).to_contain_text("ahead")
 
     page.get_by_role("link", name="Rogers Supercenter").click()
@@ -100,10 +104,11 @@ def test_an_associate_is_shown_the_way_back(page, milk):
 @pytest.mark.parametrize("size", SIZES)
 def test_everything_is_accessible(open_page, world, milk, size):
     world.product("NEW", price=None)
-    page = sign_in(open_page(viewport={"width": size[0], "height": size[1]}), "/admin")
+    page = sign_in(open_page(viewport={"width": size[0], "height": size[1]}), "/admin", HEAD_OFFICE)
     for path in (
         "/admin/prices",
         "/admin/prices?q=nothing-like-it",
+        "/admin/prices?store=2",
         "/admin/prices/MILK",
         "/admin/prices/MILK?from=2026-02-30",
         "/admin/prices/NEW",
@@ -128,3 +133,37 @@ def test_on_a_telephone_the_plot_scrolls_by_keyboard_and_begins_with_now(open_pa
 
     expect(words).not_to_be_in_viewport()
     expect(region.get_by_text("$3.50", exact=True)).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_on_a_telephone_the_pages_are_in_a_menu_that_needs_no_script(open_page, store, javascript):
+    page = open_page(viewport={"width": 390, "height": 844}, java_script_enabled=javascript)
+    sign_in(page, "/admin/prices")
+    navigation = page.get_by_role("navigation", name="Management")
+    expect(navigation).to_have_count(0)
+
+    page.get_by_text("Menu").focus()
+    page.keyboard.press("Enter")
+    expect(navigation).to_have_count(1)
+    expect(navigation.get_by_role("link", name="Prices")).to_have_attribute("aria-current", "page")
+    if javascript:
+        assert_accessible(page)
+    for _ in range(6):
+        page.keyboard.press("Tab")
+    expect(navigation.get_by_role("link", name="Stores")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", name="Stores")).to_be_visible()
+    expect(page.get_by_text("Menu")).to_contain_text("Stores")
+    expect(navigation).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+def test_the_bar_is_one_line_and_one_of_the_group(open_page, store, size):
+    page = sign_in(open_page(viewport={"width": size[0], "height": size[1]}), "/admin/parity")
+    links = page.get_by_role("navigation", name="Management").get_by_role("link")
+    tops = [box["y"] for link in links.all() if (box := link.bounding_box())]
+
+    assert len(set(tops)) == 2
+    assert tops.count(tops[-1]) == 2, "Prices and Parity"
+    expect(links.filter(has_text="Parity")).to_have_attribute("aria-current", "page")

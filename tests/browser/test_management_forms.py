@@ -48,7 +48,9 @@ def sign_in(page: Page, path: str, pin: str = MANAGER) -> Page:
     page.get_by_label("Store").fill("1")
     page.get_by_label("PIN").fill(pin)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"**{path}")
+    # On the page that was asked for, whole: who goes on before it is there breaks it off.
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_have_count(0)
+    page.wait_for_load_state()
     return page
 
 
@@ -68,7 +70,8 @@ def test_a_manager_closes_a_day_and_pauses_the_store(open_page, chain, javascrip
     page.get_by_role("button", name="Add the day").click()
     expect(page.get_by_label("Hours", exact=True)).to_have_value("sometimes")
     expect(page.get_by_text("Not the hours of one day")).to_be_visible()
-    assert_accessible(page)
+    if javascript:  # axe is a script
+        assert_accessible(page)
     page.get_by_label("Hours", exact=True).fill("off")
     page.get_by_role("button", name="Add the day").click()
     expect(page.get_by_role("status")).to_contain_text(day)
@@ -78,6 +81,7 @@ def test_a_manager_closes_a_day_and_pauses_the_store(open_page, chain, javascrip
     expect(page.get_by_text("by Max, until somebody resumes it.")).to_be_visible()
     page.get_by_role("button", name="Take orders again").click()
     expect(page.get_by_role("button", name="Pause the store")).to_be_visible()
+    page.get_by_role("navigation", name="Management").get_by_role("link", name="People").click()
     page.get_by_role("navigation", name="Management").get_by_role("link", name="Audit").click()
     expect(page.get_by_role("row", name="Set special day")).to_contain_text("off")
 
@@ -151,6 +155,6 @@ def test_everything_is_accessible(open_page, chain, size):
         "/admin/tasks?kind=clear_store",
     ):
         page.goto(path)
-        for summary in page.locator("summary").all():
+        for summary in page.locator("summary:visible").all():
             summary.click()
         assert_accessible(page)

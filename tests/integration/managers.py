@@ -34,7 +34,8 @@ def signed_in(app, pin, store="1"):
 
 
 def page(tablet, path, status=200):
-    answer = tablet.get(path)
+    # A file is read while its request goes on, as a server does.
+    answer = tablet.get(path, buffered=True)
     assert answer.status_code == status, words_of(answer.text)[:300]
     return answer.text
 
@@ -58,7 +59,6 @@ def rows_of(html, label):
 
 def file_of(tablet, path):
     """The rows of a file, as dicts."""
-    # Read while its request goes on, as a server does.
     answer = tablet.get(path, buffered=True)
     assert answer.status_code == 200, words_of(answer.text)[:300]
     assert answer.content_type.startswith("text/csv; charset=utf-8")

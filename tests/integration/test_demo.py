@@ -30,11 +30,11 @@ def test_the_kiosk_is_sent_what_the_warehouse_alone_has(world, shop):
     assert differences() == []
 
 
-def test_a_manager_sees_how_a_price_went(world, app):
+def test_head_office_sees_how_a_price_went(world, app):
     with unit_of_work():
         demo.plant_demo()
     tablet = Tablet(app)
-    tablet.sign_in("101", "8642")
+    tablet.sign_in("101", "9753")
 
     html = tablet.get(f"/admin/prices/{demo.SOLD_SKU}").text
 

@@ -102,15 +102,15 @@ def test_a_product_is_explained_by_its_movements(world, shop, stores, manager, h
     world.work()
 
     html = page(manager, "/admin/stock/MILK/1")
-    reservation, count = rows_of(html, "Movements")
+    reservation, count = rows_of(html, "Table of movements")
     assert "Reserved – +5" in reservation
     assert str(order.number) in reservation
     assert "Counted +1,500 – –" in count
     assert figures(html) == ["1,500", "5", "2", "1,493"]
     html = page(head_office, "/admin/stock/MILK/1")
     assert figures(html) == ["1,507", "5", "2", "1,500"]
-    assert len(rows_of(html, "Movements")) == 3
-    assert len(rows_of(page(head_office, "/admin/stock/MILK/1?store=2"), "Movements")) == 1
+    assert len(rows_of(html, "Table of movements")) == 3
+    assert len(rows_of(page(head_office, "/admin/stock/MILK/1?store=2"), "Table of movements")) == 1
 
 
 def test_movements_come_in_pages_and_whole_as_a_file(stores, goods, manager):
@@ -124,8 +124,8 @@ def test_movements_come_in_pages_and_whole_as_a_file(stores, goods, manager):
     second = page(manager, next_of(first))
     rows = file_of(manager, "/admin/stock/BREAD?format=csv")
 
-    assert (len(rows_of(first, "Movements")), len(rows_of(second, "Movements"))) == (25, 16)
-    assert "Sold at a till −1" in rows_of(first, "Movements")[0]
+    assert (len(rows_of(first, "Table of movements")), len(rows_of(second, "Table of movements"))) == (25, 16)
+    assert "Sold at a till −1" in rows_of(first, "Table of movements")[0]
     assert sum(int(row["on_hand_change"]) for row in rows) == 3 - 40
     assert {row["store_ref"] for row in rows} == {"1"}
 

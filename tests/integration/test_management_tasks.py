@@ -9,7 +9,8 @@ from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
 from pickup.core.models import OutboxTask
 from pickup.core.types import new_id
-from pickup.management.task_presenting import KIND_WORDS, MESSAGE_WORDS, mask_addresses
+from pickup.management.secrecy import mask_addresses
+from pickup.management.task_presenting import KIND_WORDS, MESSAGE_WORDS
 from pickup.orders.announcing import MESSAGES
 from tests.integration.managers import (
     ASSOCIATE,
@@ -97,7 +98,7 @@ def test_what_failed_is_shown_in_words(manager, order):
     assert "Mail to the customer the order is ready, a…@example.com 550 a…@example.com: no such user" in row
     assert f"{order.number} Rogers 1 2 since" in row
     assert "ada@example.com" not in html
-    assert rows_of(html, "By kind") == ["Mail to the customer 1 0 Try all again now : Mail to the customer"]
+    assert rows_of(html, "Table of kinds") == ["Mail to the customer 1 0 Try all again now : Mail to the customer"]
 
 
 def test_work_that_has_not_failed_is_not_shown(manager, order):

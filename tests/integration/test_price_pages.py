@@ -1,5 +1,7 @@
 """The pages for management, without a browser: who may see them, and what they say."""
 
+import csv
+import io
 import re
 from datetime import timedelta
 
@@ -13,7 +15,7 @@ from pickup.staff import service
 from pickup.tills.models import ParityBreach, TillRegister, TillSale, TillSaleLine
 from tests.tablet import Tablet
 
-ASSOCIATE, MANAGER = "1234", "998877"
+ASSOCIATE, MANAGER, HEAD_OFFICE = "1234", "998877", "445566"
 
 
 @pytest.fixture
@@ -22,6 +24,7 @@ def store(world):
     with unit_of_work():
         service.create_member(store_ref="1", name="Ana", role="associate", pin=ASSOCIATE)
         service.create_member(store_ref="1", name="Max", role="manager", pin=MANAGER)
+        service.create_member(store_ref="1", name="Olga", role="head_office", pin=HEAD_OFFICE)
     return made
 
 
@@ -35,6 +38,11 @@ def milk(world, store):
 @pytest.fixture
 def manager(app, store):
     return signed_in(app, MANAGER)
+
+
+@pytest.fixture
+def head_office(app, store):
+    return signed_in(app, HEAD_OFFICE)
 
 
 def signed_in(app, pin):
@@ -60,7 +68,7 @@ def sell(store, product, amount, *, units=1, days_ago=1.0, register="1", currenc
 
 
 def page(tablet, path, status=200):
-    answer = tablet.get(path)
+    answer = tablet.get(path, buffered=True)
     assert answer.status_code == status, answer.text
     return answer.text
 
@@ -117,14 +125,14 @@ def test_nobody_is_sent_elsewhere_after_the_sign_in(app, store, elsewhere):
 # The list
 
 
-def test_the_list_says_what_each_product_costs_and_what_is_ahead(world, store, milk, manager):
+def test_the_list_says_what_each_product_costs_and_what_is_ahead(world, store, milk, head_office):
     world.price(milk, 399, zone="city", valid_from=utcnow() - timedelta(days=2))
     world.price(milk, 339, zone="city", valid_from=utcnow() + timedelta(days=3))
     world.price(milk, 349, valid_from=utcnow() + timedelta(days=9))
     sell(store, milk, 369, ledger=359)
     sell(store, milk, 369, ledger=359, days_ago=31)
 
-    html = " ".join(re.sub(r"<[^>]+>", " ", page(manager, "/admin/prices")).split())
+    html = " ".join(re.sub(r"<[^>]+>", " ", page(head_office, "/admin/prices")).split())
 
     assert re.search(r"Whole milk, 1 gal MILK · Dairy \$3\.59 1 \$3\.39 in zone city .*? 1 Times are in UTC", html)
 
@@ -207,7 +215,7 @@ def test_orders_that_came_to_nothing_are_no_sales(world, shop, store, milk, mana
     assert "Nothing was sold" in page(manager, "/admin/prices/MILK")
 
 
-def test_sales_are_those_of_the_stores_whose_shelves_showed_the_price_then(world, store, milk, manager):
+def test_sales_are_those_of_the_stores_whose_shelves_showed_the_price_then(world, store, milk, head_office):
     """A zone gets a price of its own, and a store leaves it: each sale is on the page of what its shelf said."""
     city = world.store("2", lat=36.9, price_zone="city")
     sell(city, milk, 359, days_ago=5)
@@ -218,7 +226,7 @@ def test_sales_are_those_of_the_stores_whose_shelves_showed_the_price_then(world
         city.price_zone = ""
         db.session.add(city)
 
-    everywhere, in_city = page(manager, "/admin/prices/MILK"), page(manager, "/admin/prices/MILK?zone=city")
+    everywhere, in_city = page(head_office, "/admin/prices/MILK"), page(head_office, "/admin/prices/MILK?zone=city")
 
     assert rows_of(everywhere, "charged")[0] == "$3.59 8 0"
     assert sorted(rows_of(in_city, "charged")[:2]) == ["$3.59 1 0", "$3.99 1 0"]
@@ -294,27 +302,116 @@ def test_registers_that_are_late_come_first_then_those_furthest_behind(world, st
     assert "late since" in rows_of(html, "registers")[0]
 
 
-def test_breaches_come_in_pages_and_are_found_by_store_and_product(world, store, milk, manager):
+def test_breaches_come_in_pages_and_are_found_by_store_and_product(world, store, milk, head_office):
     bread, other = world.product("BREAD", name="Sourdough"), world.store("2", name="Joplin", lat=36.9)
     for number in range(52):
         sell(store, milk, 369, ledger=359, days_ago=1 + number / 100)
     sell(other, bread, 499, ledger=479, days_ago=8)
 
-    first = page(manager, "/admin/parity")
+    first = page(head_office, "/admin/parity")
     (address,) = re.findall(r'href="([^"]+)" rel="next"', first)
-    second = page(manager, address.replace("&amp;", "&"))
+    second = page(head_office, address.replace("&amp;", "&"))
 
     assert (len(rows_of(first, "breaches")), len(rows_of(second, "breaches"))) == (50, 3)
     assert rows_of(first, "counts") == ["Rogers 1 52"], "of the last days only"
-    assert len(rows_of(page(manager, "/admin/parity?store=2"), "breaches")) == 1
-    assert len(rows_of(page(manager, "/admin/parity?sku=BREAD"), "breaches")) == 1
-    assert rows_of(page(manager, "/admin/parity?sku=BREAD&store=1"), "breaches") == []
-    assert "There is no store 77." in page(manager, "/admin/parity?store=77")
-    assert "There is no product 77." in page(manager, "/admin/parity?sku=77")
+    assert len(rows_of(page(head_office, "/admin/parity?store=2"), "breaches")) == 1
+    assert len(rows_of(page(head_office, "/admin/parity?sku=BREAD"), "breaches")) == 1
+    assert rows_of(page(head_office, "/admin/parity?sku=BREAD&store=1"), "breaches") == []
+    assert "There is no store 77." in page(head_office, "/admin/parity?store=77")
+    assert "There is no product 77." in page(head_office, "/admin/parity?sku=77")
 
 
-def test_parity_without_tills_says_so(manager):
-    html = page(manager, "/admin/parity")
+def test_parity_without_tills_says_so(manager, head_office):
+    html = page(head_office, "/admin/parity")
 
     assert "No till has been heard of yet." in html
     assert "No breach in any store." in html
+    assert "No till of this store has been heard of yet." in page(manager, "/admin/parity")
+
+
+# What a manager sees of it
+
+
+@pytest.fixture
+def city(world, store, milk):
+    """Another store, in a zone with a price of its own, that has sold and has been caught."""
+    made = world.store("2", name="Tulsa", lat=36.9, price_zone="city")
+    world.price(milk, 399, zone="city", valid_from=utcnow() - timedelta(days=4))
+    world.price(milk, 389, zone="city", valid_from=utcnow() + timedelta(days=4))
+    sell(made, milk, 411, ledger=399, units=7, register="tulsa-9")
+    sell(store, milk, 369, ledger=359, days_ago=2)
+    with unit_of_work():
+        service.create_member(store_ref="2", name="Joe", role="manager", pin=MANAGER)
+        place = {"store_id": made.id, "register": "tulsa-9", "last_seen": utcnow()}
+        db.session.add(TillRegister(**place))
+    return made
+
+
+def test_a_manager_sees_breaches_and_registers_of_their_own_store(city, manager, head_office):
+    for path in ("/admin/parity", "/admin/parity?store=2", "/admin/parity?format=csv", "/admin/prices/MILK?store=2"):
+        html = page(manager, path)
+        assert "$4.11" not in html, path
+        assert "4.11" not in html, path
+        assert "tulsa-9" not in html, path
+    assert "tulsa-9" not in page(manager, "/admin/parity?table=registers&format=csv")
+    assert len(rows_of(page(manager, "/admin/parity"), "breaches")) == 1
+    assert len(rows_of(page(head_office, "/admin/parity"), "breaches")) == 2
+    assert "$4.11" in page(head_office, "/admin/parity?store=2")
+
+
+def test_a_manager_sees_the_prices_of_everywhere_and_of_the_stores_own_zone(app, city, manager, head_office):
+    in_city = Tablet(app)
+    in_city.sign_in("2", MANAGER)
+
+    for tablet, query in ((manager, ""), (manager, "?store=2"), (head_office, "?store=1")):
+        html = page(tablet, f"/admin/prices{query}")
+        assert "$3.59" in html
+        assert "$3.99" not in html
+        assert "$3.89" not in html, "a change ahead in another zone"
+    assert "There is no price zone city." in page(manager, "/admin/prices/MILK?zone=city")
+    assert "$3.99" not in page(manager, "/admin/prices/MILK?zone=city")
+    assert "There is no store 77." in page(head_office, "/admin/prices?store=77")
+    for tablet, query in ((in_city, ""), (in_city, "?store=1"), (head_office, "?store=2")):
+        html = page(tablet, f"/admin/prices{query}")
+        assert "In zone city" in html
+        assert "$3.59" in html
+        assert "$3.99" in html
+        assert "$3.89 in zone city" in html
+    assert "Zone city now" in page(in_city, "/admin/prices/MILK")
+    assert "Everywhere now" in page(in_city, "/admin/prices/MILK?zone=")
+
+
+def test_head_office_looks_at_the_sales_of_one_store(city, head_office):
+    assert rows_of(page(head_office, "/admin/prices/MILK?zone=city&store=2"), "charged")[0] == "$4.11 7 0"
+    assert "Nothing was sold" in page(head_office, "/admin/prices/MILK?zone=&store=2")
+    assert rows_of(page(head_office, "/admin/prices/MILK?zone=&store=1"), "charged")[0] == "$3.69 1 0"
+
+
+# Files
+
+
+def file_of(tablet, path):
+    answer = tablet.get(path, buffered=True)
+    assert answer.mimetype == "text/csv", answer.text
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_prices_and_parity_are_files_with_the_same_filters(world, city, manager, head_office):
+    world.product("BREAD", name="Sourdough", price=None)
+
+    (milk,) = file_of(head_office, "/admin/prices?q=mil&format=csv")
+    assert (milk["sku"], milk["everywhere"], milk["on_the_shelf"]) == ("MILK", "3.59", "")
+    assert (milk["zones_with_own_price"], milk["next_amount"], milk["next_zone"]) == ("1", "3.89", "city")
+    bread, milk = file_of(head_office, "/admin/prices?store=2&format=csv")
+    assert (bread["currency"], bread["everywhere"], milk["on_the_shelf"]) == ("", "", "3.99")
+    assert file_of(manager, "/admin/prices?q=mil&format=csv")[0]["next_amount"] == ""
+    breaches = file_of(head_office, "/admin/parity?sku=MILK&format=csv")
+    assert [(row["store_ref"], row["charged_amount"], row["ledger_amount"]) for row in breaches] == [
+        ("2", "4.11", "3.99"),
+        ("1", "3.69", "3.59"),
+    ]
+    assert file_of(head_office, "/admin/parity?store=1&format=csv")[0]["sale"].startswith("1-")
+    assert [row["register"] for row in file_of(head_office, "/admin/parity?table=registers&format=csv")] == ["tulsa-9"]
+    ledger = file_of(head_office, "/admin/prices/MILK?zone=city&format=csv")
+    assert [(row["amount"], row["zone"]) for row in ledger][:2] == [("3.89", "city"), ("3.99", "city")]
+    assert "There is no store 77." in page(head_office, "/admin/parity?store=77&format=csv")
