@@ -59,7 +59,7 @@ def cannot_send(order: Order, transfer_id: int, product_id: int, missing: int, *
     if line is None:
         raise InvalidFields.at("/sku", "is not in this transfer")
     if not 1 <= missing <= line.quantity:
-        raise InvalidFields.at("/missing", f"must be 1 to {line.quantity}")
+        raise InvalidFields.at("/missing", _("must be 1 to %(most)s", most=line.quantity))
     shelf.correct_shortfall(order.id, transfer.source_id, product_id, missing, now=now)
     rerouting.replan(order, "short_at_source", actor=actor, now=now)
 
