@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
+from pickup.core.languages import later
+
 
 class Kind(Enum):
     """What sort of refusal it is; the value is its HTTP status."""
@@ -71,7 +73,7 @@ class InvalidFields(DomainError):
 
     kind = Kind.INVALID
     code = "invalid_fields"
-    title = "Some fields are not acceptable"
+    title = later("Some fields are not acceptable")
 
     @classmethod
     def at(cls, pointer: str, detail: str) -> "InvalidFields":

@@ -6,13 +6,13 @@ is the page itself, and what was chosen is kept in a cookie of its own, which sa
 
 from urllib.parse import quote, urlencode
 
-from flask import Flask, Response, current_app, g, redirect, request
+from flask import Flask, Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.core import languages
+from pickup.core.cookies import cookie_name, set_long_cookie
 
 COOKIE = "language"
-COOKIE_SECONDS = 365 * 24 * 3600
 
 
 def choose(*, is_translated: bool, own_path: str) -> BaseResponse | None:
@@ -29,7 +29,7 @@ def choose(*, is_translated: bool, own_path: str) -> BaseResponse | None:
     chosen = _known(request.args.get(COOKIE))
     if chosen and request.method == "GET":
         return _keep(chosen, own_path)
-    languages.speak(_known(request.cookies.get(COOKIE)) or _asked_for() or languages.DEFAULT)
+    languages.speak(_known(request.cookies.get(cookie_name(COOKIE))) or _asked_for() or languages.DEFAULT)
     return None
 
 
@@ -39,7 +39,7 @@ def prefer(code: str) -> None:
     Except for English, which an order has, too, if its shop knew nothing: then the browser knows more.
     """
     known = _known(code)
-    if known and known != languages.DEFAULT and not _known(request.cookies.get(COOKIE)):
+    if known and known != languages.DEFAULT and not _known(request.cookies.get(cookie_name(COOKIE))):
         languages.speak(known)
 
 
@@ -99,8 +99,7 @@ def _keep(code: str, own_path: str) -> BaseResponse:
     query = urlencode(_rest_of_query())
     path = quote(own_path)
     response = redirect(f"{path}?{query}" if path and query else path or "/", 303)
-    is_secure = current_app.config["SESSION_COOKIE_SECURE"]
-    response.set_cookie(COOKIE, code, max_age=COOKIE_SECONDS, secure=is_secure, httponly=True, samesite="Lax")
+    set_long_cookie(response, COOKIE, code)
     return response
 
 

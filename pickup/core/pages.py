@@ -22,14 +22,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.config import Settings
 from pickup.core import language_choice
+from pickup.core.cookies import HOST_ONLY
 from pickup.core.errors import DomainError, Kind
 from pickup.core.languages import _, gettext, later, spoken
 from pickup.core.types import Money
 
 SESSION_LIFETIME = timedelta(hours=12)
-LONG_COOKIE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep one
-# Browsers take a cookie of this name only over https, for this host alone, and for all of it.
-HOST_ONLY = "__Host-"
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -191,24 +189,6 @@ def own_address(text: str) -> str:
     """
     leads_away = not text.startswith("/") or text.startswith("//") or "\\" in text or not text.isprintable()
     return "" if leads_away else text
-
-
-def cookie_name(name: str) -> str:
-    """A cookie of ours as browsers know it: over https no other host, and no part of this one, can set it."""
-    return HOST_ONLY + name if current_app.config["SESSION_COOKIE_SECURE"] else name
-
-
-def set_long_cookie(response: BaseResponse, name: str, value: str) -> None:
-    """Let a browser remember something for as long as it does."""
-    response.set_cookie(
-        cookie_name(name),
-        value,
-        max_age=LONG_COOKIE_SECONDS,
-        path="/",
-        httponly=True,
-        samesite="Lax",
-        secure=current_app.config["SESSION_COOKIE_SECURE"],
-    )
 
 
 def init_app(app: Flask, settings: Settings) -> None:

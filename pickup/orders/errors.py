@@ -1,6 +1,7 @@
 """Refusals about orders."""
 
 from pickup.core.errors import DomainError, Kind
+from pickup.core.languages import later
 
 
 class OrderNotFound(DomainError):
@@ -8,7 +9,7 @@ class OrderNotFound(DomainError):
 
     kind = Kind.NOT_FOUND
     code = "order_not_found"
-    title = "There is no such order"
+    title = later("There is no such order")
 
 
 class OutOfStock(DomainError):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from pickup.core.db import db, run
+from pickup.core.languages import later
 from pickup.inventory.models import Transfer
 from pickup.orders.errors import OrderNotFound
 from pickup.orders.lifecycle import NOT_BEGUN, OPEN_AT_STORE
@@ -38,7 +39,7 @@ def lock_order(order_id: uuid.UUID) -> Order:
     """
     orders = lock_orders([order_id])
     if not orders:
-        raise OrderNotFound("There is no order of this id.")
+        raise OrderNotFound(later("There is no order of this id."))
     return orders[0]
 
 
@@ -81,7 +82,7 @@ def get_order(order_id: uuid.UUID, *, client_id: int | None = None, with_history
         wanted = wanted.where(Order.client_id == client_id)
     order = db.session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
     if order is None:
-        raise OrderNotFound("There is no order of this id.")
+        raise OrderNotFound(later("There is no order of this id."))
     return order
 
 

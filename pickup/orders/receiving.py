@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pickup.core.errors import InvalidFields
+from pickup.core.languages import _
 from pickup.core.types import Actor
 from pickup.inventory import shelf, transfers
 from pickup.inventory.models import Transfer
@@ -22,7 +23,7 @@ def send(order: Order, transfer_id: int, *, now: datetime) -> None:
     Raises:
         TransferOver: they are not to be sent any more.
     """
-    transfer, _ = _lock(order, transfer_id, still=("requested",))
+    transfer = _lock(order, transfer_id, still=("requested",))[0]
     transfers.send(transfer, now=now)
 
 
@@ -54,12 +55,12 @@ def cannot_send(order: Order, transfer_id: int, product_id: int, missing: int, *
         TransferOver: they are not to be sent any more.
         InvalidFields: there is no such product in it, or not so many units.
     """
-    transfer, _ = _lock(order, transfer_id, still=("requested",))
+    transfer = _lock(order, transfer_id, still=("requested",))[0]
     line = next((line for line in transfer.lines if line.product_id == product_id), None)
     if line is None:
         raise InvalidFields.at("/sku", "is not in this transfer")
     if not 1 <= missing <= line.quantity:
-        raise InvalidFields.at("/missing", f"must be 1 to {line.quantity}")
+        raise InvalidFields.at("/missing", _("must be 1 to %(most)s", most=line.quantity))
     shelf.correct_shortfall(order.id, transfer.source_id, product_id, missing, now=now)
     rerouting.replan(order, "short_at_source", actor=actor, now=now)
 

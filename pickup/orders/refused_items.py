@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from pickup.core.errors import InvalidFields
+from pickup.core.languages import _
 from pickup.inventory import service as inventory
 from pickup.orders.models import Order
 
@@ -27,7 +28,8 @@ def check(order: Order, refused: Mapping[int, int]) -> None:
         if line is None:
             raise InvalidFields.at("/refused", "is not in this order")
         if not 0 <= units <= line.charged_units:
-            raise InvalidFields.at("/refused", f"must be 0 to {line.charged_units} of {line.product.name}")
+            words = _("must be 0 to %(most)s of %(name)s", most=line.charged_units, name=line.product.name)
+            raise InvalidFields.at("/refused", words)
 
 
 def leave_behind(order: Order, refused: Mapping[int, int], *, now: datetime) -> str:

@@ -7,6 +7,7 @@ from pickup.catalog.queries import basket_products
 from pickup.core import outbox
 from pickup.core.db import db
 from pickup.core.errors import FieldError, InvalidFields
+from pickup.core.languages import _
 from pickup.core.types import Actor, new_id
 from pickup.inventory import shelf
 from pickup.orders.basket import Item
@@ -87,7 +88,9 @@ def _read(order: Order, items: Sequence[Item]) -> dict[int, int]:
 
 
 def _quantity_words(left: int) -> str:
-    return f"at most {left} can come back, of all items of the SKU together" if left else "all of it has come back"
+    if not left:
+        return _("all of it has come back")
+    return _("at most %(most)s can come back, of all items of the SKU together", most=left)
 
 
 def _book(order: Order, units: Mapping[int, int], now: datetime) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pickup.core import signals
+from pickup.core.languages import later
 from pickup.core.types import Actor
 from pickup.orders import collectors, pickup_code, queries, refused_items, shelf_price
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, PickupCodeLocked
@@ -97,7 +98,7 @@ def hand_over(
         InvalidFields: more is refused than there is.
     """
     if order.wrong_codes >= pickup_code.WRONG_CODES_MAX and not is_manager:
-        raise PickupCodeLocked("Five wrong codes were tried on this order. A manager has to hand it over.")
+        raise PickupCodeLocked(later("Five wrong codes were tried on this order. A manager has to hand it over."))
     is_customers = pickup_code.matches(typed_code, order.pickup_code)
     is_collectors = pickup_code.matches(typed_code, order.collector_code)
     if not (is_customers or is_collectors):
@@ -127,7 +128,7 @@ def order_at_store(order_id: uuid.UUID, store_id: int) -> Order:
     """
     order = queries.lock_order(order_id)
     if order.store_id != store_id:
-        raise OrderNotFound("This store has no such order.")
+        raise OrderNotFound(later("This store has no such order."))
     return order
 
 

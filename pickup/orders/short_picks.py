@@ -7,6 +7,7 @@ from flask import current_app
 from pickup.catalog.queries import products_by_id
 from pickup.config import Settings
 from pickup.core.errors import InvalidFields
+from pickup.core.languages import _
 from pickup.core.types import Actor
 from pickup.inventory import shelf
 from pickup.orders import rerouting
@@ -29,7 +30,7 @@ def short_pick(order: Order, product_id: int, missing: int, *, actor: Actor, now
     if line is None:
         raise InvalidFields.at("/sku", "is not in this order")
     if not 1 <= missing <= line.quantity - line.short:
-        raise InvalidFields.at("/missing", f"must be 1 to {line.quantity - line.short}")
+        raise InvalidFields.at("/missing", _("must be 1 to %(most)s", most=line.quantity - line.short))
     sku = products_by_id([product_id])[product_id].sku
     advance([order], "short_pick", actor=actor, now=now, note=f"{missing} of {line.quantity} × {sku} missing")
     shelf.correct_shortfall(order.id, order.store_id, product_id, missing, now=now)

@@ -10,7 +10,8 @@ from typing import Any
 from flask import Response, current_app, g, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from pickup.core.pages import SESSION_LIFETIME, cookie_name
+from pickup.core.cookies import cookie_name
+from pickup.core.pages import SESSION_LIFETIME
 from pickup.shop.basket import Basket, Line
 
 COOKIE = "shop"

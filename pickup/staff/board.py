@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from pickup.core.languages import _
 from pickup.inventory.models import Transfer
 from pickup.orders.models import Order
 from pickup.orders.money_problems import MoneyProblem
@@ -83,9 +84,9 @@ def _columns(store: StoreEntry, cards: Sequence[Card], goods: list[Section]) -> 
         return Section(key, title, words, [card for card in cards if card.status == status])
 
     return [
-        [section("to-pick", "To pick", "Nothing to pick. New orders appear here.", "reserved")],
-        [section("picking", "Picking", "Nobody is picking.", "picking"), *goods],
-        [section("ready", "Ready", "Nothing waits to be collected.", "ready")],
+        [section("to-pick", _("To pick"), _("Nothing to pick. New orders appear here."), "reserved")],
+        [section("picking", _("Picking"), _("Nobody is picking."), "picking"), *goods],
+        [section("ready", _("Ready"), _("Nothing waits to be collected."), "ready")],
     ]
 
 
@@ -94,8 +95,8 @@ def _goods_sections(store: StoreEntry, goods: Goods | None, now: datetime) -> li
     leaving = [present_departure(each, goods.owners[each.order_id], now=now) for each in goods.to_send]
     coming = [present_arrival(each, goods.owners[each.order_id], now=now) for each in goods.to_receive]
     return [
-        Section("to-send", "To send", "" if has_counter(store) else "Nothing to send.", leaving, "transfers"),
-        Section("coming", "On its way here", "", coming, "transfers"),
+        Section("to-send", _("To send"), "" if has_counter(store) else _("Nothing to send."), leaving, "transfers"),
+        Section("coming", _("On its way here"), "", coming, "transfers"),
     ]
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pickup.core.db import db
 from pickup.core.errors import InvalidFields
+from pickup.core.languages import _, later
 from pickup.staff import audit, queries
 from pickup.staff.errors import DeviceNotFound, ManagerNeeded
 from pickup.staff.models import Device
@@ -26,10 +27,10 @@ def enrol(who: Associate, name: str, *, now: datetime) -> tuple[Device, str]:
         InvalidFields: the name has not the right form.
     """
     if not who.is_manager:
-        raise ManagerNeeded("A manager has to sign in to make this one of the store's tablets.")
+        raise ManagerNeeded(later("A manager has to sign in to make this one of the store's tablets."))
     name = " ".join(name.split())
     if not name or len(name) > NAME_MAX_CHARACTERS or not name.isprintable():
-        raise InvalidFields.at("/name", f"must be 1 to {NAME_MAX_CHARACTERS} printable characters")
+        raise InvalidFields.at("/name", _("must be 1 to %(most)s printable characters", most=NAME_MAX_CHARACTERS))
     token = secrets.token_urlsafe(TOKEN_BYTES)
     device = Device(
         store_id=who.store_id,

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from pickup.core.errors import DomainError, Kind
+from pickup.core.languages import later
 
 
 class NameTaken(DomainError):
@@ -54,7 +55,7 @@ class ManagerNeeded(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "manager_needed"
-    title = "A manager has to do this"
+    title = later("A manager has to do this")
 
 
 class DeviceNotFound(DomainError):
@@ -70,7 +71,7 @@ class ConflictNotFound(DomainError):
 
     kind = Kind.NOT_FOUND
     code = "conflict_not_found"
-    title = "There is no such conflict"
+    title = later("There is no such conflict")
 
 
 class KeyUsedElsewhere(DomainError):
@@ -86,7 +87,7 @@ class TransferNotFound(DomainError):
 
     kind = Kind.NOT_FOUND
     code = "transfer_not_found"
-    title = "There are no such goods to send or to take in"
+    title = later("There are no such goods to send or to take in")
 
 
 class RoundNotFound(DomainError):
@@ -94,7 +95,7 @@ class RoundNotFound(DomainError):
 
     kind = Kind.NOT_FOUND
     code = "round_not_found"
-    title = "There is no such round"
+    title = later("There is no such round")
 
 
 class NotCounted(DomainError):

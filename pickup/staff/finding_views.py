@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from flask import g, jsonify, redirect, render_template, request, url_for
 
 from pickup.core.clock import utcnow
+from pickup.core.languages import _, later, ngettext
 from pickup.core.pages import Pages, clock
 from pickup.staff import finding
 from pickup.staff.finding import Found, Meaning
@@ -12,15 +13,16 @@ from pickup.staff.gate import admit, member
 from pickup.staff.presenting import STATUS_WORDS
 from pickup.staff.views import Answer
 
-GOODS_WORDS = {
-    True: "One order here has it: {numbers}.",
-    False: "{count} orders here have it: {numbers}.",
-}
-UNKNOWN_WORDS = "Nothing here has the code {scanned}."
 SHOWN_MAX = 5
+SCANNED_SHOWN_MAX = 40
 
 blueprint = Pages(
-    "finding", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders")
+    "finding",
+    __name__,
+    url_prefix="/staff",
+    static_folder=None,
+    way_back=("/staff", later("Back to the orders")),
+    is_translated=True,
 )
 blueprint.before_request(admit)
 
@@ -57,15 +59,16 @@ def _next(meaning: Meaning, scanned: str) -> dict[str, object]:
         return {"go": url_for("staff.show_order", order_id=meaning.order_id)}
     if meaning.kind == "goods":
         return {"numbers": meaning.numbers, "words": _goods_words(meaning.numbers)}
-    return {"words": UNKNOWN_WORDS.format(scanned=scanned[:40])}
+    return {"words": _("Nothing here has the code %(scanned)s.", scanned=scanned[:SCANNED_SHOWN_MAX])}
 
 
 def _goods_words(numbers: Sequence[int]) -> str:
     listed = ", ".join(map(str, numbers[:SHOWN_MAX])) + (", …" if len(numbers) > SHOWN_MAX else "")
-    return GOODS_WORDS[len(numbers) == 1].format(count=len(numbers), numbers=listed)
+    words = ngettext("One order here has it: %(numbers)s.", "%(count)s orders here have it: %(numbers)s.", len(numbers))
+    return words % {"count": len(numbers), "numbers": listed}
 
 
 def _shown(found: Sequence[Found]) -> dict[str, object]:
     now, zone = utcnow(), g.store.timezone
-    rows = [(each, STATUS_WORDS[each.status], clock(each.ready_by, zone, now)) for each in found]
+    rows = [(each, _(STATUS_WORDS[each.status]), clock(each.ready_by, zone, now)) for each in found]
     return {"rows": rows, "found_max": finding.FOUND_MAX}

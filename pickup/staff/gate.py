@@ -6,6 +6,7 @@ from flask import flash, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.core.clock import utcnow
+from pickup.core.languages import _, later
 from pickup.staff import sessions
 from pickup.staff.people import Associate
 from pickup.stores.directory import fresh_directory
@@ -13,7 +14,7 @@ from pickup.stores.directory import fresh_directory
 # What a page asks for by itself does not keep the tablet open, and writes no cookie: it could undo what a form has
 # just put into it.
 BY_ITSELF = frozenset({"staff.refresh_board", "live.stream_board", "offline.take_along"})
-LOCKED_WORDS = "The tablet was locked, so the last step was not taken. Take it once more."
+LOCKED_WORDS = later("The tablet was locked, so the last step was not taken. Take it once more.")
 
 
 def admit(*, comes_back: bool = False) -> BaseResponse | None:
@@ -31,7 +32,7 @@ def admit(*, comes_back: bool = False) -> BaseResponse | None:
     g.member, g.store = found, fresh_directory().by_id[found.store_id]
     if sessions.is_locked(now=now):
         if request.method != "GET":
-            flash(LOCKED_WORDS, "calm")
+            flash(_(LOCKED_WORDS), "calm")
         return redirect(url_for("sign_in.locked", next=address()), 303)
     if request.endpoint not in BY_ITSELF:
         sessions.touch(now=now)

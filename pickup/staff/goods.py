@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
 
+from pickup.core.languages import later
 from pickup.inventory import transfers
 from pickup.inventory.models import Transfer
 from pickup.orders import queries, receiving, returns, short_picks
@@ -69,7 +70,7 @@ def take_back(
         InvalidFields: nothing, or more than was handed over and has not come back.
     """
     if not member.is_manager:
-        raise ManagerNeeded("Money goes back to the customer: a manager has to sign in for that.")
+        raise ManagerNeeded(later("Money goes back to the customer: a manager has to sign in for that."))
     order = lock_with_lines(member, order_id)
     if units_back(order) != expected:
         return None
@@ -141,7 +142,7 @@ def departure(member: Associate, transfer_id: int) -> Transfer:
     Raises:
         TransferNotFound: it has none of this id.
     """
-    return _transfer(transfer_id, attrgetter("source_id"), member, "This store has no such goods to send.")
+    return _transfer(transfer_id, attrgetter("source_id"), member, later("This store has no such goods to send."))
 
 
 def arrival(member: Associate, transfer_id: int) -> Transfer:
@@ -150,7 +151,9 @@ def arrival(member: Associate, transfer_id: int) -> Transfer:
     Raises:
         TransferNotFound: it has none of this id.
     """
-    return _transfer(transfer_id, attrgetter("destination_id"), member, "No such goods are on their way to this store.")
+    return _transfer(
+        transfer_id, attrgetter("destination_id"), member, later("No such goods are on their way to this store.")
+    )
 
 
 def line_of(order: Order, product_id: int) -> OrderLine:
@@ -161,7 +164,7 @@ def line_of(order: Order, product_id: int) -> OrderLine:
     """
     line = next((line for line in order.lines if line.product_id == product_id), None)
     if line is None:
-        raise OrderNotFound("This order has no such line.")
+        raise OrderNotFound(later("This order has no such line."))
     return line
 
 
@@ -181,5 +184,5 @@ def _lock_owner(transfer: Transfer) -> tuple[Order, Transfer]:
 def _lock(order_id: uuid.UUID) -> Order:
     orders = queries.lock_orders([order_id], with_lines=True)
     if not orders:
-        raise OrderNotFound("There is no order of this id.")
+        raise OrderNotFound(later("There is no order of this id."))
     return orders[0]

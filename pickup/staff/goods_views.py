@@ -7,6 +7,7 @@ from flask import flash, redirect, render_template, request, url_for
 
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
+from pickup.core.languages import _, later
 from pickup.core.pages import Pages
 from pickup.inventory.models import Transfer
 from pickup.orders import queries as orders
@@ -23,7 +24,14 @@ TRANSFER = "/transfers/<int(max=9223372036854775807):transfer_id>"
 # Up to here there is a button for each number, which a finger finds faster than a keyboard.
 BUTTONS_MAX = 8
 
-blueprint = Pages("goods", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders"))
+blueprint = Pages(
+    "goods",
+    __name__,
+    url_prefix="/staff",
+    static_folder=None,
+    way_back=("/staff", later("Back to the orders")),
+    is_translated=True,
+)
 blueprint.before_request(admit)
 
 
@@ -94,7 +102,7 @@ def ask_cannot_send(transfer_id: int, product_id: int) -> Answer:
         "staff/missing.html",
         number=order.number,
         line=presenting.present_units(goods.line_of(order, product_id).product, line.quantity),
-        consequence=outcomes.CANNOT_SEND_FOLLOWS,
+        consequence=_(outcomes.CANNOT_SEND_FOLLOWS),
         buttons_max=BUTTONS_MAX,
         back=board_url(f"transfer-{transfer.id}"),
     )

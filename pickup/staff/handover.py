@@ -8,6 +8,7 @@ from typing import Any
 from flask import current_app
 
 from pickup.config import Settings
+from pickup.core.languages import later
 from pickup.orders import service as orders
 from pickup.orders.models import Order
 from pickup.orders.pickup_code import normalise
@@ -82,7 +83,7 @@ def hand_over_by_code(
     queries.lock_member(member.id)
     guesses = queries.latest_unknown_codes(member.id)
     if not member.is_manager and is_locked(guesses, CODE_WINDOW, now=now):
-        raise CodeEntryLocked("Five wrong codes in ten minutes. A manager has to sign in to hand orders over.")
+        raise CodeEntryLocked(later("Five wrong codes in ten minutes. A manager has to sign in to hand orders over."))
     code = normalise(typed_code)
     order_id = queries.order_id_by_code(member.store_id, code)
     if order_id is None:

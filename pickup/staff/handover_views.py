@@ -9,6 +9,7 @@ from flask import flash, redirect, render_template, request, url_for
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
 from pickup.core.errors import InvalidFields
+from pickup.core.languages import _, gettext, later
 from pickup.core.pages import Pages
 from pickup.orders.errors import PickupCodeLocked
 from pickup.orders.models import Order
@@ -17,6 +18,7 @@ from pickup.staff import handover, outcomes, presenting, signing
 from pickup.staff.errors import AgeNotChecked, CodeEntryLocked, MovedOn, NotSigned
 from pickup.staff.gate import admit, member
 from pickup.staff.signing import Signed
+from pickup.staff.too_late import what_became_of
 from pickup.staff.views import Answer, board_url, own_order, say_what_became_of
 
 TYPED_MAX_CHARACTERS = 40
@@ -24,7 +26,12 @@ TYPED_MAX_CHARACTERS = 40
 ASKED_ANEW = ("csrf_token", "age_checked", "signature", "on_paper")
 
 blueprint = Pages(
-    "handover", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders")
+    "handover",
+    __name__,
+    url_prefix="/staff",
+    static_folder=None,
+    way_back=("/staff", later("Back to the orders")),
+    is_translated=True,
 )
 blueprint.before_request(admit)
 
@@ -52,7 +59,7 @@ def hand_over_by_code() -> Answer:
     return _hand_over(
         _Way(
             attempt,
-            wrong_words=lambda typed: f"No order here has the code {normalise(typed)}.",
+            wrong_words=lambda typed: _("No order here has the code %(code)s.", code=normalise(typed)),
             refuse=lambda words, typed: _back_with(words, typed, board_url()),
             back=board_url(),
             too_late=_open_if_collected,
@@ -87,7 +94,8 @@ def hand_over_part(order_id: uuid.UUID) -> Answer:
     try:
         return _hand_over(_own_way(order_id, refused, url_for("handover.ask_what_is_taken", order_id=order_id), refuse))
     except InvalidFields as refusal:
-        return refuse(f"Nothing was handed over: {refusal.errors[0].detail}.", request.form.get("code", ""))
+        words = _("Nothing was handed over: %(why)s.", why=refusal.errors[0].detail)
+        return refuse(words, request.form.get("code", ""))
 
 
 def _own_way(order_id: uuid.UUID, refused: Mapping[int, int], back: str, refuse: Callable[[str, str], Answer]) -> _Way:
@@ -110,7 +118,7 @@ def _hand_over(way: _Way) -> Answer:
     """Try a typed code, and say what came of it: handed over, a question first, or a refusal and why."""
     typed = request.form.get("code", "").strip()[:TYPED_MAX_CHARACTERS]
     if not normalise(typed):
-        return way.refuse("Type the code that the customer has.", typed)
+        return way.refuse(_("Type the code that the customer has."), typed)
     try:
         order_id = in_transaction(lambda: way.attempt(typed))
     except AgeNotChecked as question:
@@ -120,7 +128,7 @@ def _hand_over(way: _Way) -> Answer:
     except MovedOn as refusal:
         return way.too_late(refusal.order_id)
     except (CodeEntryLocked, PickupCodeLocked) as locked:
-        return way.refuse(locked.detail, typed)
+        return way.refuse(gettext(locked.detail), typed)
     if order_id is None:
         return way.refuse(way.wrong_words(typed), typed)
     order = own_order(order_id)
@@ -168,5 +176,5 @@ def _open_if_collected(order_id: uuid.UUID) -> Answer:
     order = own_order(order_id)
     if order.status != "collected":
         return say_what_became_of(order_id)
-    flash(presenting.what_became_of(order, now=utcnow()), "calm")
+    flash(what_became_of(order, now=utcnow()), "calm")
     return redirect(url_for("staff.show_order", order_id=order_id), 303)

@@ -9,7 +9,7 @@ from pickup.orders.transitions import board_topic
 from pickup.staff import queries, sessions
 from pickup.staff.gate import admit
 
-blueprint = Pages("live", __name__, url_prefix="/staff", static_folder=None)
+blueprint = Pages("live", __name__, url_prefix="/staff", static_folder=None, is_translated=True)
 blueprint.before_request(admit)
 
 

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
+from pickup.core.languages import _, later
 from pickup.core.pages import Pages
 from pickup.orders import money_problems
 from pickup.orders.service import order_at_store
@@ -19,11 +20,18 @@ from pickup.staff.returns_views import words_typed
 from pickup.staff.views import Answer, board_url, own_order
 
 NOTE_MAX_CHARACTERS = 200
-ALREADY_DONE = "Order {number}: nothing is wrong with the money any more."
-TRIED_AGAIN = "Order {number}: the bank is asked once more. If it refuses again, the order comes back here."
-SETTLED = "Order {number}: noted as settled otherwise."
+ALREADY_DONE = later("Order %(number)s: nothing is wrong with the money any more.")
+TRIED_AGAIN = later("Order %(number)s: the bank is asked once more. If it refuses again, the order comes back here.")
+SETTLED = later("Order %(number)s: noted as settled otherwise.")
 
-blueprint = Pages("money", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders"))
+blueprint = Pages(
+    "money",
+    __name__,
+    url_prefix="/staff",
+    static_folder=None,
+    way_back=("/staff", later("Back to the orders")),
+    is_translated=True,
+)
 blueprint.before_request(admit)
 
 
@@ -31,7 +39,7 @@ blueprint.before_request(admit)
 def require_manager() -> None:
     """What is missing, and from whom, is a manager's business."""
     if not member().is_manager:
-        raise ManagerNeeded("This is about money: a manager has to sign in for it.")
+        raise ManagerNeeded(later("This is about money: a manager has to sign in for it."))
 
 
 @blueprint.post("/orders/<uuid:order_id>/money/try-again")
@@ -58,7 +66,7 @@ def settle_otherwise(order_id: uuid.UUID) -> Answer:
     """Note that the money came, or went back, some other way."""
     who, now, note = member(), utcnow(), words_typed("note", NOTE_MAX_CHARACTERS)
     if note is None:
-        return _ask(order_id, error="Say how it was settled.")
+        return _ask(order_id, error=_("Say how it was settled."))
 
     def work() -> bool:
         order = order_at_store(order_id, who.store_id)
@@ -78,5 +86,5 @@ def _ask(order_id: uuid.UUID, *, error: str = "") -> Answer:
 
 
 def _say(order_id: uuid.UUID, words: str) -> BaseResponse:
-    flash(words.format(number=own_order(order_id).number), "calm" if words is ALREADY_DONE else "done")
+    flash(_(words, number=own_order(order_id).number), "calm" if words is ALREADY_DONE else "done")
     return redirect(board_url(), 303)

@@ -19,6 +19,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from pickup.core import signals
 from pickup.core.db import db
 from pickup.core.errors import InvalidFields
+from pickup.core.languages import later
 from pickup.core.types import new_id
 from pickup.orders import queries as orders
 from pickup.orders import service as order_service
@@ -117,9 +118,9 @@ def settle(who: Associate, key: uuid.UUID, *, now: datetime) -> OfflineAction:
     """
     row = db.session.get(OfflineAction, key, populate_existing=True, with_for_update=True)
     if row is None or row.store_id != who.store_id or row.outcome != "conflict":
-        raise ConflictNotFound("This store has no such conflict.")
+        raise ConflictNotFound(later("This store has no such conflict."))
     if row.action == "hand_over" and not who.is_manager:
-        raise ManagerNeeded("Goods have left the store: a manager has to settle it.")
+        raise ManagerNeeded(later("Goods have left the store: a manager has to settle it."))
     if row.settled_at is None:
         row.settled_at, row.settled_by = now, who.name
         audit.record(who, "settle_conflict", order_id=row.order_id, now=now, step=row.action, stood_against=row.detail)

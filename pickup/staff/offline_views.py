@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import in_transaction
 from pickup.core.errors import FieldError, InvalidFields
+from pickup.core.languages import _, later
 from pickup.core.pages import Pages, asset
 from pickup.orders import queries as orders
 from pickup.orders.models import Order
@@ -34,7 +35,12 @@ FILES = (
 )
 
 blueprint = Pages(
-    "offline", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders")
+    "offline",
+    __name__,
+    url_prefix="/staff",
+    static_folder=None,
+    way_back=("/staff", later("Back to the orders")),
+    is_translated=True,
 )
 
 
@@ -44,8 +50,8 @@ def manifest() -> Response:
     icon = {"src": url_for("pages.static", filename="icon.svg"), "sizes": "any", "type": "image/svg+xml"}
     answer = jsonify(
         id="/staff",
-        name="Store pickup",
-        short_name="Pickup",
+        name=_("Store pickup"),
+        short_name=_("Pickup"),
         start_url="/staff",
         scope="/staff",
         display="standalone",
@@ -69,7 +75,7 @@ def worker() -> Response:
 @blueprint.get("/offline")
 def show() -> str:
     """The board without a network. It holds nothing of any store: that, the tablet has taken along."""
-    return render_template("staff/offline.html", words=presenting.STATUS_WORDS, wrong_codes_max=WRONG_CODES_MAX)
+    return render_template("staff/offline.html")
 
 
 @blueprint.get("/offline/orders")
@@ -100,7 +106,7 @@ def settle(key: uuid.UUID) -> BaseResponse:
         return refused
     who = member()
     in_transaction(lambda: offline.settle(who, key, now=utcnow()))
-    flash("Noted as settled.", "done")
+    flash(_("Noted as settled."), "done")
     return redirect(url_for("staff.show_board"), 303)
 
 

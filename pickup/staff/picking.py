@@ -10,6 +10,7 @@ from pickup.catalog.gtin import is_same
 from pickup.catalog.models import Product
 from pickup.core import signals
 from pickup.core.errors import InvalidFields
+from pickup.core.languages import later
 from pickup.core.types import new_id
 from pickup.orders import queries as orders
 from pickup.orders import service as order_service
@@ -79,7 +80,7 @@ def orders_in_round(member: Associate, wave_id: uuid.UUID) -> Sequence[Order]:
     """
     found = queries.orders_in_round(wave_id)
     if not any(order.store_id == member.store_id for order in found):
-        raise RoundNotFound("This store has no such round.")
+        raise RoundNotFound(later("This store has no such round."))
     return found
 
 

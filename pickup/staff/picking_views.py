@@ -7,6 +7,7 @@ from flask import flash, jsonify, redirect, render_template, request, url_for
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
 from pickup.core.errors import InvalidFields
+from pickup.core.languages import _, later
 from pickup.core.pages import Pages
 from pickup.orders import queries as orders
 from pickup.staff import outcomes, picking, presenting, queries, service
@@ -23,7 +24,12 @@ CHOSEN_AT_FIRST = 6
 SCANNED_MAX_CHARACTERS = 100
 
 blueprint = Pages(
-    "picking", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders")
+    "picking",
+    __name__,
+    url_prefix="/staff",
+    static_folder=None,
+    way_back=("/staff", later("Back to the orders")),
+    is_translated=True,
 )
 blueprint.before_request(admit)
 
@@ -36,7 +42,7 @@ def start_picking(order_id: uuid.UUID) -> Answer:
         order = in_transaction(lambda: service.start_picking(who, order_id, now=utcnow()))
     except MovedOn as refusal:
         return say_what_became_of(refusal.order_id)
-    flash(f"You are picking order {order.number}.", "done")
+    flash(_("You are picking order %(number)s.", number=order.number), "done")
     return redirect(board_url(f"order-{order.number}"), 303)
 
 
@@ -51,7 +57,8 @@ def mark_ready(order_id: uuid.UUID) -> Answer:
         return render_template("staff/not_counted.html", card=card, missing=question.missing, place=place)
     except MovedOn as refusal:
         return say_what_became_of(refusal.order_id)
-    flash(f"Order {order.number} is ready. {order.customer_name} gets a message.", "done")
+    said = _("Order %(number)s is ready. %(name)s gets a message.", number=order.number, name=order.customer_name)
+    flash(said, "done")
     return redirect(_after_ready(order.wave_id), 303)
 
 
@@ -73,7 +80,7 @@ def start_round() -> Answer:
     try:
         round_ = in_transaction(lambda: picking.start_round(who, chosen, now=utcnow()))
     except InvalidFields:
-        flash(f"Choose 1 to {picking.ORDERS_MAX} orders.", "calm")
+        flash(_("Choose 1 to %(most)s orders.", most=picking.ORDERS_MAX), "calm")
         return redirect(url_for("picking.choose_orders"), 303)
     if round_.left_out:
         flash(outcomes.left_out_of_round([order.number for order in round_.left_out]), "calm")

@@ -6,58 +6,50 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pickup.catalog.models import Product
+from pickup.core.languages import _, later, ngettext
 from pickup.core.pages import clock, money
 from pickup.orders.models import Order, OrderLine, Return
 from pickup.orders.pickup_code import WRONG_CODES_MAX
 
 STATUS_WORDS = {
-    "awaiting_payment": "Not paid yet",
-    "placed": "Looking for a store",
-    "in_transit": "On its way here",
-    "reserved": "To pick",
-    "picking": "Picking",
-    "ready": "Ready",
-    "collected": "Collected",
-    "cancelled": "Cancelled",
-    "expired": "Not collected in time",
+    "awaiting_payment": later("Not paid yet"),
+    "placed": later("Looking for a store"),
+    "in_transit": later("On its way here"),
+    "reserved": later("To pick"),
+    "picking": later("Picking"),
+    "ready": later("Ready"),
+    "collected": later("Collected"),
+    "cancelled": later("Cancelled"),
+    "expired": later("Not collected in time"),
 }
-BEING_ASKED = "The customer is choosing"
-# What has become of an order, for somebody who wanted to take another step with it.
-OUTCOME_WORDS = {
-    "placed": "looking for a store",
-    "in_transit": "waiting for goods that are on their way here",
-    "reserved": "not picked yet",
-    "picking": "already being picked{by}, since {time}",
-    "ready": "already ready{by}, since {time}",
-    "collected": "already collected {when}{by}",
-    "cancelled": "cancelled {when}{by}",
-    "expired": "not collected in time, and back on the shelves {when}",
-}
+BEING_ASKED = later("The customer is choosing")
 ACTION_WORDS = {
-    "place": "Ordered",
-    "pay": "Paid",
-    "reserve": "Set aside for this store",
-    "send_for": "Goods asked for from elsewhere",
-    "receive": "All goods are here",
-    "reroute": "Looking for another store",
-    "withdraw": "Taken off this store",
-    "start_picking": "Picking started",
-    "short_pick": "Not everything found",
-    "mark_ready": "Ready",
-    "hand_over": "Handed over",
-    "cancel": "Cancelled",
-    "expire": "Not collected in time",
+    "place": later("Ordered"),
+    "pay": later("Paid"),
+    "reserve": later("Set aside for this store"),
+    "send_for": later("Goods asked for from elsewhere"),
+    "receive": later("All goods are here"),
+    "reroute": later("Looking for another store"),
+    "withdraw": later("Taken off this store"),
+    "start_picking": later("Picking started"),
+    "short_pick": later("Not everything found"),
+    "mark_ready": later("Ready"),
+    "hand_over": later("Handed over"),
+    "cancel": later("Cancelled"),
+    "expire": later("Not collected in time"),
 }
-# The script of the page says the same as time goes on.
-WAITS = "waits {minutes} min {seconds} s"
 # The words that the history keeps for why an order was taken off a store.
 NOTE_WORDS = {
-    "short_pick": "not everything was found",
-    "short_at_source": "goods that were to be sent were not found",
-    "sold_at_till": "a till sold the goods",
-    "store_paused": "the store takes no orders",
-    "reservation_lost": "the goods went to another order",
+    "short_pick": later("not everything was found"),
+    "short_at_source": later("goods that were to be sent were not found"),
+    "sold_at_till": later("a till sold the goods"),
+    "store_paused": later("the store takes no orders"),
+    "reservation_lost": later("the goods went to another order"),
 }
+
+# Until when something is to be done.
+READY_BY = later("ready by %(time)s")
+HELD_UNTIL = later("held until %(time)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +118,8 @@ class Card:
     def waits(self) -> str:
         """How long somebody who has arrived has been waiting, in words."""
         minutes, seconds = divmod(self.waited_seconds, 60)
-        return WAITS.format(minutes=minutes, seconds=seconds)
+        # Translators: the script of the page counts on, minutes before seconds.
+        return _("waits %(minutes)s min %(seconds)s s", minutes=minutes, seconds=seconds)
 
     @property
     def to_put_back(self) -> list[Line]:
@@ -182,10 +175,10 @@ def present_card(order: Order, *, now: datetime) -> Card:
         id=order.id,
         number=order.number,
         status=order.status,
-        status_words=BEING_ASKED if order.offer else STATUS_WORDS[order.status],
+        status_words=_(BEING_ASKED if order.offer else STATUS_WORDS[order.status]),
         customer=order.customer_name,
         collector=_collector(order),
-        promise=f"{'ready by' if to_do else 'held until'} {clock(due_at, zone, now)}",
+        promise=_(READY_BY if to_do else HELD_UNTIL, time=clock(due_at, zone, now)),
         due_at=due_at,
         urgency=urgency(due_at - now) if to_do else "",
         is_late=to_do and due_at < now,
@@ -212,12 +205,12 @@ def _coming(order: Order, now: datetime) -> str | None:
     if order.on_the_way_at is None:
         return None
     if order.expected_at is None:
-        return f"On the way since {clock(order.on_the_way_at, order.store.timezone, now)}"
-    return f"On the way, about {clock(order.expected_at, order.store.timezone, now)}"
+        return _("On the way since %(time)s", time=clock(order.on_the_way_at, order.store.timezone, now))
+    return _("On the way, about %(time)s", time=clock(order.expected_at, order.store.timezone, now))
 
 
 def _arrival_notes(order: Order) -> list[str]:
-    bay = f"Bay {order.arrival_bay}" if order.arrival_bay else None
+    bay = _("Bay %(bay)s", bay=order.arrival_bay) if order.arrival_bay else None
     return [words for words in (bay, order.arrival_car, order.arrival_note) if words]
 
 
@@ -227,9 +220,9 @@ def present_history(order: Order, *, now: datetime) -> list[Step]:
         Step(
             at=step.at,
             time=clock(step.at, order.store.timezone, now),
-            what=ACTION_WORDS.get(step.action, step.action.replace("_", " ")),
+            what=_(ACTION_WORDS[step.action]) if step.action in ACTION_WORDS else step.action.replace("_", " "),
             who=step.actor_name if step.actor_kind == "staff" else "",
-            note=NOTE_WORDS.get(step.note or "", step.note),
+            note=_(NOTE_WORDS[step.note]) if step.note in NOTE_WORDS else step.note,
         )
         for step in order.history
     ]
@@ -244,48 +237,38 @@ def present_returns(order: Order, returns: Sequence[Return], *, now: datetime) -
             time=clock(each.at, order.store.timezone, now),
             goods=", ".join(f"{line.quantity} × {names[line.product_id]}" for line in each.lines),
             amount=money(each.amount, order.currency),
-            who=each.actor_name if each.actor_kind == "staff" else "the shop",
-            where="on the shelf again" if each.is_restocked else "not put on the shelf",
+            who=each.actor_name if each.actor_kind == "staff" else _("the shop"),
+            where=_("on the shelf again") if each.is_restocked else _("not put on the shelf"),
             reason=each.reason,
         )
         for each in returns
     ]
 
 
-def what_became_of(order: Order, *, now: datetime) -> str:
-    """A calm sentence for somebody who came too late, or too early: `already collected at 14:03 by Ana`."""
-    if order.offer:
-        return f"Order {order.number} is not at this store any more: the customer is asked what they want instead."
-    words = OUTCOME_WORDS.get(order.status, "not in this store's hands")
-    last = next((step for step in reversed(order.history) if step.to_status == order.status), order.history[-1])
-    time = clock(last.at, order.store.timezone, now)
-    when = f"at {time}" if time[0].isdigit() else time
-    by = f" by {last.actor_name}" if last.actor_kind == "staff" else ""
-    return f"Order {order.number} is {words.format(time=time, when=when, by=by)}."
-
-
 def wrong_code_words(order: Order) -> str:
     """What to say about a wrong code on an order's own page."""
     left = WRONG_CODES_MAX - order.wrong_codes
     if left <= 0:
-        return "That is not the code of this order. Now only a manager can hand it over."
-    return f"That is not the code of this order. {left} {'try' if left == 1 else 'tries'} left."
+        return _("That is not the code of this order. Now only a manager can hand it over.")
+    words = ngettext(
+        "That is not the code of this order. %(count)s try left.",
+        "That is not the code of this order. %(count)s tries left.",
+        left,
+    )
+    return words % {"count": left}
 
 
 def urgency(left: timedelta) -> str:
     """How much time is left, in words; nothing where there is enough."""
     minutes = int(left.total_seconds() // 60)
-    if minutes < 0:
-        return f"{_duration(-minutes)} late"
-    return f"{_duration(minutes)} left" if minutes < 60 else ""
-
-
-def _duration(minutes: int) -> str:
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h"
-    return f"{minutes // (24 * 60)} days"
+    if minutes >= 0:
+        return _("%(count)s min left", count=minutes) if minutes < 60 else ""
+    late = -minutes
+    if late < 60:
+        return _("%(count)s min late", count=late)
+    if late < 48 * 60:
+        return _("%(count)s h late", count=late // 60)
+    return _("%(count)s days late", count=late // (24 * 60))
 
 
 def present_units(product: Product, quantity: int, *, short: int = 0, refused: int = 0, returned: int = 0) -> Line:

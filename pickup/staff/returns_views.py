@@ -8,6 +8,7 @@ from werkzeug.datastructures import MultiDict
 from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
 from pickup.core.errors import InvalidFields
+from pickup.core.languages import _, later
 from pickup.core.pages import Pages
 from pickup.core.schemas import text_problem
 from pickup.orders.basket import Item
@@ -19,11 +20,16 @@ from pickup.staff.errors import MovedOn
 from pickup.staff.gate import admit, member
 from pickup.staff.views import Answer, own_order, say_what_became_of
 
-NOTHING_CHOSEN = "Nothing was taken back. Say how many of what came back."
-ALREADY_DONE = "That was taken back already."
+NOTHING_CHOSEN = later("Nothing was taken back. Say how many of what came back.")
+ALREADY_DONE = later("That was taken back already.")
 
 blueprint = Pages(
-    "taking_back", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Back to the orders")
+    "taking_back",
+    __name__,
+    url_prefix="/staff",
+    static_folder=None,
+    way_back=("/staff", later("Back to the orders")),
+    is_translated=True,
 )
 blueprint.before_request(admit)
 
@@ -41,9 +47,10 @@ def take_back(order_id: uuid.UUID) -> Answer:
     except MovedOn as refusal:
         return say_what_became_of(refusal.order_id)
     except InvalidFields as refusal:
-        flash(NOTHING_CHOSEN if not items else f"Nothing was taken back: {refusal.errors[0].detail}.", "calm")
+        why = refusal.errors[0].detail
+        flash(_("Nothing was taken back: %(why)s.", why=why) if items else _(NOTHING_CHOSEN), "calm")
     else:
-        words = outcomes.after_return(order, taken, payment_of(order_id)) if taken else ALREADY_DONE
+        words = outcomes.after_return(order, taken, payment_of(order_id)) if taken else _(ALREADY_DONE)
         flash(words, "done" if taken else "calm")
     return redirect(url_for("staff.show_order", order_id=order_id), 303)
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from string import ascii_uppercase
 
+from pickup.core.languages import _, later
 from pickup.core.pages import clock
 from pickup.orders.models import Order, OrderLine
 from pickup.staff.presenting import STATUS_WORDS, urgency
 
-ELSEWHERE = "Other goods"
+ELSEWHERE = later("Other goods")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def present_round(wave_id: uuid.UUID, orders: Sequence[Order], store_id: int, *,
     lines = [(bags[order.id], line) for order in orders for line in order.lines if bags[order.id].is_open]
     names = sorted({line.product.department for _, line in lines}, key=lambda name: (not name, name))
     departments = [
-        Department(name or (ELSEWHERE if len(names) > 1 else ""), _present_items(lines, name)) for name in names
+        Department(name or (_(ELSEWHERE) if len(names) > 1 else ""), _present_items(lines, name)) for name in names
     ]
     return Round(wave_id, list(bags.values()), departments)
 
@@ -119,7 +120,7 @@ def _present_bag(order: Order, letter: str, store_id: int, now: datetime) -> Bag
         urgency=urgency(order.ready_by - now),
         is_late=order.ready_by < now,
         is_open=order.status == "picking" and order.store_id == store_id,
-        status_words=STATUS_WORDS[order.status],
+        status_words=_(STATUS_WORDS[order.status]),
         place=order.staging_place or "",
         counted=sum(line.picked for line in order.lines),
         units=sum(line.charged_units for line in order.lines),

@@ -3,6 +3,7 @@
 import ipaddress
 from datetime import datetime, timedelta
 
+from pickup.core.languages import _
 from pickup.staff import audit, pins, queries
 from pickup.staff.errors import SignInLocked
 from pickup.staff.lockout import is_locked
@@ -27,7 +28,9 @@ def by_store(store_ref: str, pin: str, *, address: str, now: datetime) -> Associ
         pins.match_nobody(pin)
         return None
     network = network_of(address)
-    _require_unlocked(store.id, network, "Too many wrong PINs at this store.", now=now)
+    _require_unlocked(
+        store.id, network, _("Too many wrong PINs at this store. Wait half an hour, then try again."), now=now
+    )
     # Everybody is tried, so that the time does not tell whose PIN it was.
     found = [member for member in queries.members_at(store.id) if pins.matches(pin, member.pin_hash)]
     if not found:
@@ -88,7 +91,8 @@ def _begin(member: StaffMember, device: Device | None, *, now: datetime) -> Asso
 def _is_right(member: StaffMember, pin: str, *, now: datetime) -> bool:
     """Whether it is this person's PIN; guesses at one person are counted together, wherever they are typed."""
     source = f"member {member.id}"
-    _require_unlocked(member.store_id, source, f"Too many wrong PINs for {member.name}.", now=now)
+    words = _("Too many wrong PINs for %(name)s. Wait half an hour, then try again.", name=member.name)
+    _require_unlocked(member.store_id, source, words, now=now)
     if pins.matches(pin, member.pin_hash):
         return True
     _count_failure(member.store_id, source, now=now)
@@ -102,9 +106,7 @@ def _require_unlocked(store_id: int, source: str, words: str, *, now: datetime) 
     """
     queries.lock_sign_in(store_id, source)
     if is_locked(queries.latest_sign_in_failures(store_id, source), WINDOW, now=now):
-        raise SignInLocked(
-            f"{words} Wait half an hour, then try again.", retry_after_seconds=int(WINDOW.total_seconds())
-        )
+        raise SignInLocked(words, retry_after_seconds=int(WINDOW.total_seconds()))
 
 
 def _count_failure(store_id: int, source: str, *, now: datetime) -> None:

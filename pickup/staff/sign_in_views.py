@@ -8,9 +8,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.config import Settings
 from pickup.core.clock import utcnow
+from pickup.core.cookies import cookie_name, set_long_cookie
 from pickup.core.db import in_transaction
 from pickup.core.errors import InvalidFields
-from pickup.core.pages import Pages, cookie_name, own_address, set_long_cookie
+from pickup.core.languages import _, later
+from pickup.core.pages import Pages, own_address
 from pickup.staff import audit, devices, queries, sessions, sign_in
 from pickup.staff.errors import ManagerNeeded, SignInLocked
 from pickup.staff.gate import admit, member
@@ -20,12 +22,21 @@ from pickup.stores.directory import fresh_directory
 
 STORE_COOKIE = "pickup_store"
 DEVICE_COOKIE = "pickup_device"
-NO_MATCH = "Store and PIN do not belong together."
-WRONG_PIN = "That is not the PIN."
-NOBODY_CHOSEN = "Choose who you are."
-ENROLLED_ONLY = "This browser is not one of the store's tablets. A manager has to sign in on it first, and enrol it."
+NO_MATCH = later("Store and PIN do not belong together.")
+WRONG_PIN = later("That is not the PIN.")
+NOBODY_CHOSEN = later("Choose who you are.")
+ENROLLED_ONLY = later(
+    "This browser is not one of the store's tablets. A manager has to sign in on it first, and enrol it."
+)
 
-blueprint = Pages("sign_in", __name__, url_prefix="/staff", static_folder=None, way_back=("/staff", "Sign in"))
+blueprint = Pages(
+    "sign_in",
+    __name__,
+    url_prefix="/staff",
+    static_folder=None,
+    way_back=("/staff", later("Sign in")),
+    is_translated=True,
+)
 
 Answer = str | BaseResponse
 
@@ -51,7 +62,7 @@ def enter() -> Answer:
     except SignInLocked as locked:
         return _ask(device, locked.detail, 429)
     if found is None:
-        return _ask(device, problem, 403)
+        return _ask(device, _(problem), 403)
     sessions.sign_in(found, now=now)
     response = redirect(_next(), 303)
     set_long_cookie(response, STORE_COOKIE, fresh_directory().by_id[found.store_id].ref)
@@ -100,7 +111,7 @@ def locked() -> Answer:
     except SignInLocked as refusal:
         return make_response(render_template("staff/locked.html", error=refusal.detail), 429)
     if not is_right:
-        return make_response(render_template("staff/locked.html", error=WRONG_PIN), 403)
+        return make_response(render_template("staff/locked.html", error=_(WRONG_PIN)), 403)
     sessions.unlock(now=now)
     return redirect(_next(), 303)
 
@@ -112,7 +123,7 @@ def device() -> Answer:
         return refused
     who, now = member(), utcnow()
     if not who.is_manager:
-        raise ManagerNeeded("A manager has to sign in to make this one of the store's tablets.")
+        raise ManagerNeeded(later("A manager has to sign in to make this one of the store's tablets."))
     own = _own_device()
     if request.method == "GET":
         return render_template("staff/device.html", device=own, is_ours=bool(own and own.store_id == who.store_id))
@@ -121,7 +132,7 @@ def device() -> Answer:
     except InvalidFields as refusal:
         return make_response(render_template("staff/device.html", error=refusal.errors[0].detail), 422)
     sessions.sign_in(_on(who, made), now=now)
-    flash(f"This tablet is {made.name} now. People sign in here by name and PIN.", "done")
+    flash(_("This tablet is %(name)s now. People sign in here by name and PIN.", name=made.name), "done")
     response = redirect(url_for("staff.show_board"), 303)
     set_long_cookie(response, DEVICE_COOKIE, token)
     return response

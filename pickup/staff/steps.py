@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pickup.core.languages import later
 from pickup.orders import queries
 from pickup.orders import service as orders
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound
@@ -34,5 +35,5 @@ def lock_with_lines(member: Associate, order_id: uuid.UUID) -> Order:
     """
     found = queries.lock_orders([order_id], with_lines=True)
     if not found or found[0].store_id != member.store_id:
-        raise OrderNotFound("This store has no such order.")
+        raise OrderNotFound(later("This store has no such order."))
     return found[0]

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from pickup.core.languages import _, later
 from pickup.core.pages import clock
 from pickup.inventory.models import Transfer
 from pickup.inventory.transfers import ON_THE_WAY
@@ -13,22 +14,22 @@ from pickup.staff.presenting import Line, present_units, urgency
 from pickup.stores.directory import StoreEntry, directory
 
 STATUS_WORDS = {
-    "requested": "Not sent yet",
-    "sent": "Sent {sent}",
-    "received": "Here since {received}",
-    "cancelled": "Called off",
+    "requested": later("Not sent yet"),
+    "sent": later("Sent %(sent)s"),
+    "received": later("Here since %(received)s"),
+    "cancelled": later("Called off"),
 }
 # For somebody who wanted to do something with goods that are past it.
 OUTCOME_WORDS = {
-    "requested": "not sent yet",
-    "sent": "sent already",
-    "received": "received already",
-    "cancelled": "not to be sent any more",
+    "requested": later("The goods for order %(number)s are not sent yet."),
+    "sent": later("The goods for order %(number)s are sent already."),
+    "received": later("The goods for order %(number)s are received already."),
+    "cancelled": later("The goods for order %(number)s are not to be sent any more."),
 }
 FOR_THE_SHELF = {
-    "cancelled": "Put these on the shelf: the order was cancelled.",
-    "": "Put these on the shelf: the order does not need them any more.",
+    "cancelled": later("Put these on the shelf: the order was cancelled."),
 }
+NOT_NEEDED = later("Put these on the shelf: the order does not need them any more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,12 @@ def present_arrival(transfer: Transfer, order: Order, *, now: datetime) -> Trans
 
 def shelf_words(order: Order) -> str:
     """Where to put goods that the order does not wait for."""
-    return FOR_THE_SHELF.get(order.status, FOR_THE_SHELF[""])
+    return _(FOR_THE_SHELF.get(order.status, NOT_NEEDED))
 
 
 def what_became_of_transfer(transfer: Transfer, order: Order) -> str:
     """A calm sentence for somebody who came too late."""
-    return f"The goods for order {order.number} are {OUTCOME_WORDS[transfer.status]}."
+    return _(OUTCOME_WORDS[transfer.status], number=order.number)
 
 
 def _present(transfer: Transfer, order: Order, here: StoreEntry, there: StoreEntry, now: datetime) -> TransferCard:
@@ -88,7 +89,7 @@ def _present(transfer: Transfer, order: Order, here: StoreEntry, there: StoreEnt
         other_store=there.name,
         other_ref=there.ref,
         status=transfer.status,
-        status_words=STATUS_WORDS[transfer.status].format(**said),
+        status_words=_(STATUS_WORDS[transfer.status], **said),
         due=clock(transfer.expected_at, here.timezone, now),
         due_at=transfer.expected_at,
         urgency=urgency(transfer.expected_at - now) if is_open else "",

@@ -8,6 +8,7 @@ from flask import Response, flash, g, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.core.clock import utcnow
+from pickup.core.languages import later
 from pickup.core.pages import Pages
 from pickup.inventory import transfers
 from pickup.orders import money_problems
@@ -18,11 +19,14 @@ from pickup.staff import goods, picking, presenting, queries, signing
 from pickup.staff.board import Goods, has_counter, present_board
 from pickup.staff.gate import admit, member
 from pickup.staff.offline_cards import present_conflicts
+from pickup.staff.too_late import what_became_of
 from pickup.staff.transfer_cards import present_arrival
 from pickup.staff.why_here import why_here
 from pickup.stores.directory import StoreEntry
 
-blueprint = Pages("staff", __name__, url_prefix="/staff", way_back=("/staff", "Back to the orders"))
+blueprint = Pages(
+    "staff", __name__, url_prefix="/staff", way_back=("/staff", later("Back to the orders")), is_translated=True
+)
 
 Answer = str | Response | BaseResponse
 
@@ -62,7 +66,7 @@ def show_order(order_id: uuid.UUID) -> Answer:
 
 def say_what_became_of(order_id: uuid.UUID) -> Answer:
     """Back to the board, with a calm word for somebody who came too late."""
-    flash(presenting.what_became_of(own_order(order_id), now=utcnow()), "calm")
+    flash(what_became_of(own_order(order_id), now=utcnow()), "calm")
     return redirect(board_url(), 303)
 
 
@@ -100,7 +104,7 @@ def own_order(order_id: uuid.UUID) -> Order:
     """
     order = orders.get_order(order_id, with_history=True)
     if order.store_id != member().store_id:
-        raise OrderNotFound("This store has no such order.")
+        raise OrderNotFound(later("This store has no such order."))
     return order
 
 

@@ -46,7 +46,7 @@ const send = async (values, sounds) => {
     if (turn === turns) show(html);
   } catch {
     sounds?.bad();
-    say("No connection: that was not counted. Do it again.", false);
+    say(said.dataset.lost, false);
   }
 };
 

@@ -162,12 +162,13 @@ const canLook = "BarcodeDetector" in window && Boolean(navigator.mediaDevices?.g
 const look = async () => {
   const dialog = document.createElement("dialog");
   dialog.className = "camera";
-  dialog.setAttribute("aria-label", "Camera");
+  const labels = document.querySelector("#news").dataset;
+  dialog.setAttribute("aria-label", labels.lens);
   const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
   const close = Object.assign(document.createElement("button"), {
     type: "button",
     className: "plain",
-    textContent: "Close the camera",
+    textContent: labels.close,
   });
   dialog.append(video, close);
   document.body.append(dialog);
@@ -185,7 +186,7 @@ const look = async () => {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
     dialog.close();
-    return toast("The camera is not to be had. The browser may have to be allowed to use it.");
+    return toast(labels.noLens);
   }
   if (!dialog.open) return stop();
   video.srcObject = stream;

@@ -208,9 +208,10 @@ if (board) {
   // Nobody looks at the tablet all the time: who hears it is told what is new, and only that.
   const announce = (before, after) => {
     const news = [];
-    if (after.here > before.here) news.push("A customer is here.");
-    if (after.orders > before.orders) news.push(`${after.orders - before.orders} new to pick.`);
-    if (after.goods > before.goods) news.push(`${after.goods - before.goods} new to send.`);
+    const words = document.querySelector("#news").dataset;
+    if (after.here > before.here) news.push(words.here);
+    if (after.orders > before.orders) news.push(words.toPick.replace("{0}", after.orders - before.orders));
+    if (after.goods > before.goods) news.push(words.toSend.replace("{0}", after.goods - before.goods));
     say(news.join(" "));
     if (news.length) ring();
   };

@@ -6,12 +6,16 @@ const FILES = {{ files | tojson }};
 const CACHE = "pickup-offline";
 const PATIENCE_MS = 6000;
 
-const fill = async () => {
+const refill = async () => {
   const cache = await caches.open(CACHE);
   await cache.addAll([SHELL, ...FILES].map((address) => new Request(address, { cache: "reload" })));
   const wanted = new Set([SHELL, ...FILES].map((address) => new URL(address, location.origin).href));
   for (const request of await cache.keys()) if (!wanted.has(request.url)) await cache.delete(request);
 };
+
+// One after the other: what was asked for in the language before must not come last.
+let filling = Promise.resolve();
+const fill = () => (filling = filling.catch(() => {}).then(refill));
 
 addEventListener("install", (event) => event.waitUntil(fill().then(() => skipWaiting())));
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
