@@ -97,7 +97,7 @@ const paint = async () => {
   for (const cards of document.querySelectorAll("[data-status]")) {
     const here = orders.filter((order) => order.status === cards.dataset.status);
     cards.replaceChildren(...here.map(card));
-    find(`[data-count="${cards.dataset.status}"]`).textContent = here.length;
+    for (const count of document.querySelectorAll(`[data-count="${cards.dataset.status}"]`)) count.textContent = here.length;
     find(`[data-empty="${cards.dataset.status}"]`).hidden = here.length > 0;
   }
 };
