@@ -26,7 +26,7 @@ KEPT = """async (lang) => {
   await navigator.serviceWorker.ready;
   for (;;) {
     const shell = await caches.match("/staff/offline");
-    if (shell && (await shell.text()).includes(`lang="${lang}"`)) return;
+    if (shell && (await shell.text()).includes(`<html lang="${lang}"`)) return;
     await new Promise((go) => setTimeout(go, 50));
   }
 }"""

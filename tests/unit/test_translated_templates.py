@@ -10,7 +10,7 @@ TRANSLATED = ("core", "customer", "staff")
 TEMPLATES = sorted(path for each in TRANSLATED for path in (ROOT / "pickup" / each / "templates").rglob("*.html"))
 TRANS = re.compile(r"{%-?\s*trans\b.*?endtrans\s*-?%}", re.S)
 CODE = re.compile(r"{#.*?#}|{%.*?%}|{{.*?}}", re.S)
-TAG = re.compile(r"""<[^>]*>|[\w-]+="[^"]*"|/?>""", re.S)
+TAG = re.compile(r"""<[^>]*>|[\w-]+="[^"]*"|\bdata-[\w-]+|/?>""", re.S)
 WORD = re.compile(r"[A-Za-z]{2,}")
 ATTRIBUTE = re.compile(r'\b(?:aria-label|title|alt|placeholder|data-words|data-one|data-many)="([^"]*)"')
 # A sentence in quotes that is not given to gettext.
