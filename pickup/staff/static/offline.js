@@ -55,7 +55,7 @@ const card = (order) => {
   slot(article, "person").textContent = shown.collector ?? shown.customer;
   const behalf = slot(article, "for");
   show(behalf, shown.collector && fillIn(behalf.dataset.words, shown.customer));
-  show(slot(article, "staging"), shown.staging_place);
+  show(slot(article, "staging"), shown.place);
   slot(article, "lines").replaceChildren(...lines(order));
   for (const button of article.querySelectorAll("[data-step]")) {
     if (button.dataset.from !== status) button.remove();
