@@ -95,6 +95,8 @@ class Card:
     """Until when something is to be done: ready by, or held until."""
     due_at: datetime
     urgency: str
+    age: str
+    """How long ago it was ordered."""
     is_late: bool
     coming: str | None
     """That the customer is on the way, in words."""
@@ -181,6 +183,7 @@ def present_card(order: Order, *, now: datetime) -> Card:
         promise=_(READY_BY if to_do else HELD_UNTIL, time=clock(due_at, zone, now)),
         due_at=due_at,
         urgency=urgency(due_at - now) if to_do else "",
+        age=age(now - order.placed_at),
         is_late=to_do and due_at < now,
         coming=_coming(order, now) if order.status == "ready" and not order.arrived_at else None,
         arrived=clock(order.arrived_at, zone, now) if order.arrived_at else None,
@@ -269,6 +272,16 @@ def urgency(left: timedelta) -> str:
     if late < 48 * 60:
         return _("%(count)s h late", count=late // 60)
     return _("%(count)s days late", count=late // (24 * 60))
+
+
+def age(passed: timedelta) -> str:
+    """How long ago an order was placed, in words."""
+    minutes = int(passed.total_seconds() // 60)
+    if minutes < 60:
+        return _("ordered %(count)s min ago", count=max(minutes, 0))
+    if minutes < 48 * 60:
+        return _("ordered %(count)s h ago", count=minutes // 60)
+    return _("ordered %(count)s days ago", count=minutes // (24 * 60))
 
 
 def present_units(product: Product, quantity: int, *, short: int = 0, refused: int = 0, returned: int = 0) -> Line:
