@@ -70,7 +70,7 @@ def create_client() -> Answer:
     return _key_page(form["name"], scopes, key, is_new=True)
 
 
-@blueprint.get("/<int:client_id>")
+@blueprint.get("/<int(max=2147483647):client_id>")
 def show_client(client_id: int) -> Answer:
     """One client with its keys."""
     found = _client(client_id)
@@ -79,7 +79,7 @@ def show_client(client_id: int) -> Answer:
     return render_template("management/client.html", client=found, keys=keys, working=working)
 
 
-@blueprint.post("/<int:client_id>/rotate")
+@blueprint.post("/<int(max=2147483647):client_id>/rotate")
 def rotate_key(client_id: int) -> Answer:
     """Give a client another key of the same scopes; the older ones go on until they are revoked."""
     found = _client(client_id)
@@ -87,7 +87,7 @@ def rotate_key(client_id: int) -> Answer:
     return _key_page(found.name, scopes, key, is_new=False, client_id=found.id)
 
 
-@blueprint.post("/<int:client_id>/revoke")
+@blueprint.post("/<int(max=2147483647):client_id>/revoke")
 def revoke_keys(client_id: int) -> Answer:
     """Stop all keys of a client, or all but the newest."""
     found, keep = _client(client_id), "keep_newest" in request.form

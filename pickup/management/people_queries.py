@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, cast, func, select, tuple_
 
 from pickup.core.db import db
 from pickup.staff.models import MANAGERS, Device, StaffMember
@@ -17,7 +17,7 @@ def find_people(
     words: str, *, store_id: int | None, with_those_who_left: bool, after: Place, limit: int
 ) -> Sequence[Any]:
     """People with their stores, by store and name, from behind a place."""
-    position = tuple_(Store.ref, StaffMember.name, StaffMember.id)
+    position = tuple_(Store.ref, StaffMember.name, cast(StaffMember.id, BigInteger))
     wanted = (
         select(
             StaffMember.id,
@@ -54,7 +54,7 @@ def other_managers(member: StaffMember) -> int:
 
 def find_devices(*, store_id: int | None, after: Place, limit: int) -> Sequence[Any]:
     """Tablets with their stores, by store and name, from behind a place."""
-    position = tuple_(Store.ref, Device.name, Device.id)
+    position = tuple_(Store.ref, Device.name, cast(Device.id, BigInteger))
     wanted = (
         select(
             Device.id,

@@ -1,6 +1,6 @@
 """HTTP of the pages about people and their tablets: who may sign in where, and with what in hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, cast
 
@@ -8,7 +8,7 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from sqlalchemy import Row
 
 from pickup.core.clock import utcnow
-from pickup.core.db import in_transaction
+from pickup.core.db import db, in_transaction
 from pickup.core.errors import DomainError, InvalidFields, NotFound
 from pickup.core.pages import Pages
 from pickup.management import people_queries
@@ -17,8 +17,8 @@ from pickup.management.csv_export import csv_response
 from pickup.management.people_queries import Place
 from pickup.management.scope import require_head_office, visible_store_id
 from pickup.management.views import Answer, require_manager
-from pickup.staff import audit, devices, people_service, service
-from pickup.staff.errors import NameTaken, PinTaken
+from pickup.staff import audit, devices, people_service, service, sign_in
+from pickup.staff.errors import NameTaken, PinTaken, SignInLocked
 from pickup.staff.gate import member
 from pickup.staff.models import ROLES, Role, StaffMember
 from pickup.staff.queries import member as member_of
@@ -70,32 +70,53 @@ def add_person() -> Answer:
     form = filled_in("store", "name", "role", "pin")
     try:
         role = _role(form["role"])
-        in_transaction(lambda: _create(_store_of(form["store"]), form["name"], role, form["pin"]))
+        _with_pin(lambda: _create(_store_of(form["store"]), form["name"], role, form["pin"]))
+    except SignInLocked:
+        raise
     except DomainError as refusal:
         return make_response(_new_page(form, wrong_fields(refusal, FIELD_OF_CODE)), 422)
     flash(f"{form['name']} may sign in from now on.", "done")
     return redirect(url_for(".list_people"), 303)
 
 
-@blueprint.get("/<int:member_id>")
+def _with_pin(step: Callable[[], object]) -> None:
+    """Take a step that gives somebody a PIN; that it is taken is counted, for it could be a way to find one out."""
+    who, now = member(), utcnow()
+
+    def guarded() -> PinTaken | None:
+        sign_in.may_choose_pins(who, now=now)
+        try:
+            with db.session.begin_nested():
+                step()
+        except PinTaken as taken:
+            sign_in.count_taken_pin(who, now=now)
+            return taken
+        return None
+
+    taken = in_transaction(guarded)
+    if taken:
+        raise taken
+
+
+@blueprint.get("/<int(max=2147483647):member_id>")
 def show_person(member_id: int) -> Answer:
     """One person, with what can be done about them."""
     return _person_page(_person(member_id))
 
 
-@blueprint.post("/<int:member_id>/pin")
+@blueprint.post("/<int(max=2147483647):member_id>/pin")
 def change_pin(member_id: int) -> Answer:
     """Give somebody a new PIN."""
     person, form = _person(member_id, to_change=True), filled_in("pin")
     try:
-        in_transaction(lambda: people_service.change_pin(member(), person.id, form["pin"], now=utcnow()))
+        _with_pin(lambda: people_service.change_pin(member(), person.id, form["pin"], now=utcnow()))
     except (InvalidFields, PinTaken) as refusal:
         return make_response(_person_page(_person(member_id), wrong_fields(refusal, FIELD_OF_CODE)), 422)
     flash(f"{person.name} has a new PIN, and has to sign in with it.", "done")
     return redirect(url_for(".show_person", member_id=member_id), 303)
 
 
-@blueprint.post("/<int:member_id>/end")
+@blueprint.post("/<int(max=2147483647):member_id>/end")
 def end_person(member_id: int) -> Answer:
     """Let somebody sign in no more."""
     person = _person(member_id, to_change=True)
@@ -120,7 +141,7 @@ def list_devices() -> Answer:
     return render_template("management/devices.html", store_ref=typed("store"), error=error, **listed)
 
 
-@blueprint.post("/devices/<int:device_id>/revoke")
+@blueprint.post("/devices/<int(max=2147483647):device_id>/revoke")
 def revoke_device(device_id: int) -> Answer:
     """Let a tablet be none of the store's any more."""
     device = in_transaction(lambda: devices.revoke(member(), device_id, now=utcnow()))

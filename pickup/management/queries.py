@@ -132,12 +132,13 @@ _SOLD = f"""
         JOIN shelves ON shelves.store_id = sales.store_id AND sales.at >= shelves.since AND sales.at < shelves.until
         WHERE lines.product_id = :product AND lines.quantity > 0 AND sales.at >= :since AND sales.at < :until
         UNION ALL
-        SELECT 'online', orders.placed_at, orders.currency, lines.unit_amount, lines.quantity - lines.short
+        SELECT 'online', orders.placed_at, orders.currency, lines.unit_amount,
+            lines.quantity - lines.short - lines.refused
         FROM order_lines AS lines
         JOIN orders ON orders.id = lines.order_id
         JOIN shelves ON shelves.store_id = orders.store_id
             AND orders.placed_at >= shelves.since AND orders.placed_at < shelves.until
-        WHERE lines.product_id = :product AND lines.quantity > lines.short
+        WHERE lines.product_id = :product AND lines.quantity > lines.short + lines.refused
             AND orders.status NOT IN ('awaiting_payment', 'cancelled', 'expired')
             AND orders.placed_at >= :since AND orders.placed_at < :until
     )

@@ -52,7 +52,7 @@ def list_tasks() -> Answer:
     )
 
 
-@blueprint.post("/<int:task_id>/try-again")
+@blueprint.post("/<int(max=9223372036854775807):task_id>/try-again")
 def try_again(task_id: int) -> Answer:
     """Let one task be due now."""
     count = in_transaction(lambda: _try_one(task_id))

@@ -13,8 +13,12 @@ from pickup.stores.directory import fresh_directory
 
 # What a page asks for by itself does not keep the tablet open, and writes no cookie: it could undo what a form has
 # just put into it.
-BY_ITSELF = frozenset({"staff.refresh_board", "live.stream_board", "offline.take_along"})
+BY_ITSELF = frozenset({"staff.refresh_board", "live.stream_board", "offline.take_along", "picking.refresh_round"})
 LOCKED_WORDS = later("The tablet was locked, so the last step was not taken. Take it once more.")
+
+
+# An answer without content tells a browser not to ask for a stream again; of a page it would complain.
+STREAM = "live.stream_board"
 
 
 def admit(*, comes_back: bool = False) -> BaseResponse | None:
@@ -27,6 +31,8 @@ def admit(*, comes_back: bool = False) -> BaseResponse | None:
         return None
     now = utcnow()
     found = sessions.signed_in(now=now)
+    if request.endpoint == STREAM and (found is None or sessions.is_locked(now=now)):
+        return BaseResponse(status=204)
     if found is None:
         return redirect(url_for("sign_in.ask", next=address() if comes_back else None), 303)
     g.member, g.store = found, fresh_directory().by_id[found.store_id]

@@ -85,7 +85,7 @@ def ask_what_is_taken(order_id: uuid.UUID) -> Answer:
 def hand_over_part(order_id: uuid.UUID) -> Answer:
     """Give one order, without what is not taken, to whoever has its code."""
     order = own_order(order_id)
-    refused = {line.product_id: request.form.get(f"refused-{line.product_id}", 0, type=int) for line in order.lines}
+    refused = {line.product_id: _units(f"refused-{line.product_id}") for line in order.lines}
 
     def refuse(words: str, typed: str) -> Answer:
         _keep_for_the_field(words, typed)
@@ -145,6 +145,12 @@ def _ask(question: str, order_id: uuid.UUID, back: str, **values: object) -> Ans
     if question == "signature" and _age_checked():
         kept.append(("age_checked", "yes"))
     return render_template(f"staff/{question}.html", card=card, kept=kept, back=back, **values)
+
+
+def _units(field: str) -> int:
+    """What was typed; nothing is none. What is no number is -1, which is refused: it must not become `all taken`."""
+    typed = request.form.get(field, "").strip()
+    return request.form.get(field, -1, type=int) if typed else 0
 
 
 def _ask_part(order: Order, refused: Mapping[int, int]) -> Answer:

@@ -8,7 +8,7 @@ until a person has settled it.
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -89,7 +89,9 @@ def replay(sender: Associate, step: Step, *, now: datetime) -> OfflineAction:
         if (known.order_id, known.action) != (step.order_id, step.action):
             raise KeyUsedElsewhere("This key belongs to another step.")
         return known
-    outcome, detail = _take(who, order, step, now)
+    # Past a manager's own limits goes only what a manager sends.
+    able = who if sender.is_manager else replace(who, role="associate")
+    outcome, detail = _take(able, order, step, now)
     row = OfflineAction(
         key=step.key,
         store_id=who.store_id,
@@ -98,13 +100,21 @@ def replay(sender: Associate, step: Step, *, now: datetime) -> OfflineAction:
         device_id=who.device_id,
         order_id=order.id,
         action=step.action,
-        at=min(step.at, now),
+        at=min(max(step.at, now - WORDS_KEPT), now),
         received_at=now,
         outcome=outcome,
         detail=detail,
     )
     db.session.add(row)
-    audit.record(who, f"offline_{step.action}", order_id=order.id, now=now, at=row.at.isoformat(), outcome=outcome)
+    audit.record(
+        who,
+        f"offline_{step.action}",
+        order_id=order.id,
+        now=now,
+        at=row.at.isoformat(),
+        outcome=outcome,
+        sent_by=sender.name,
+    )
     signals.after_commit(signals.NEWS, [board_topic(who.store_id)])
     return row
 
@@ -132,6 +142,8 @@ def _take(who: Associate, order: Order, step: Step, now: datetime) -> tuple[str,
     """The outcome, and what stands against it."""
     if order.store_id != who.store_id:
         return "conflict", "elsewhere"
+    if step.action == "mark_ready" and queries.has_open_conflict(order.id, who.id):
+        return "conflict", order.status  # it was not theirs to begin with
     try:
         with db.session.begin_nested():
             problem = TAKE[step.action](who, order, step, now)

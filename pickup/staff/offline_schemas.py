@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from pickup.core.schemas import Instant, Schema
+from pickup.core.schemas import Instant, Schema, Text
 from pickup.staff.offline import TAKE
 
 
@@ -10,7 +10,7 @@ class StepSchema(Schema):
     """One step that was taken without a network."""
 
     key = fields.UUID(required=True)
-    shift = fields.String(required=True, validate=validate.Length(1, 500))
+    shift = Text(required=True, max_length=500)
     order_id = fields.UUID(required=True)
     action = fields.String(required=True, validate=validate.OneOf(list(TAKE)))
     at = Instant(required=True)

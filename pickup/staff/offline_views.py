@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, flash, g, jsonify, redirect, render_template, request, url_for
 from flask_wtf.csrf import generate_csrf
 from marshmallow import ValidationError
+from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.core.clock import rfc3339, utcnow
@@ -145,7 +146,10 @@ def _read() -> offline.Step:
     Raises:
         InvalidFields: with the place of each bad field.
     """
-    document = request.get_json()
+    try:
+        document = request.get_json()
+    except RecursionError:
+        raise BadRequest("No step is nested like that.") from None
     try:
         fields: dict[str, Any] = StepSchema().load(document)
     except ValidationError as error:

@@ -87,6 +87,17 @@ def open_conflicts(store_id: int) -> Sequence[tuple[OfflineAction, int]]:
     return [(row[0], row[1]) for row in rows]
 
 
+def has_open_conflict(order_id: uuid.UUID, member_id: int) -> bool:
+    """Whether something that a person did with an order without a network could not be taken, and is not settled."""
+    found = select(OfflineAction.key).where(
+        OfflineAction.order_id == order_id,
+        OfflineAction.member_id == member_id,
+        OfflineAction.outcome == "conflict",
+        OfflineAction.settled_at.is_(None),
+    )
+    return db.session.scalar(found.limit(1)) is not None
+
+
 def lock_staff_of(store_id: int) -> None:
     """Let nobody else change who works at this store; orders go on."""
     db.session.execute(select(Store.id).where(Store.id == store_id).with_for_update(key_share=True)).one()

@@ -14,8 +14,11 @@ from pickup.stores.directory import fresh_directory
 WINDOW = timedelta(minutes=30)
 
 
-def by_store(store_ref: str, pin: str, *, address: str, now: datetime) -> Associate | None:
+def by_store(store_ref: str, pin: str, *, address: str, managers_only: bool = False, now: datetime) -> Associate | None:
     """Who it is that has this PIN at this store, in a browser that nobody has enrolled.
+
+    Args:
+        managers_only: whether others count as nobody, who sign in on the store's tablets only.
 
     Returns:
         None for an unknown store as for a wrong PIN, which has been counted: the caller must commit.
@@ -33,7 +36,7 @@ def by_store(store_ref: str, pin: str, *, address: str, now: datetime) -> Associ
     )
     # Everybody is tried, so that the time does not tell whose PIN it was.
     found = [member for member in queries.members_at(store.id) if pins.matches(pin, member.pin_hash)]
-    if not found:
+    if not found or (managers_only and not found[0].is_manager):
         _count_failure(store.id, network, now=now)
         return None
     return _begin(found[0], None, now=now)
@@ -69,6 +72,22 @@ def goes_on(who: Associate, pin: str, *, now: datetime) -> bool:
         return False
     audit.record(who, "unlock", now=now)
     return True
+
+
+def may_choose_pins(who: Associate, *, now: datetime) -> None:
+    """Whether a manager may give somebody a PIN: that it is taken tells them whose it could be.
+
+    Raises:
+        SignInLocked: five that somebody had already were tried by them.
+    """
+    words = "Too many PINs that somebody has already. Wait half an hour, then try again."
+    _require_unlocked(who.store_id, f"chosen by {who.id}", words, now=now)
+
+
+def count_taken_pin(who: Associate, *, now: datetime) -> None:
+    """A manager has come upon somebody's PIN."""
+    _count_failure(who.store_id, f"chosen by {who.id}", now=now)
+    audit.record(who, "pin_taken", now=now)
 
 
 def network_of(address: str) -> str:

@@ -25,9 +25,6 @@ DEVICE_COOKIE = "pickup_device"
 NO_MATCH = later("Store and PIN do not belong together.")
 WRONG_PIN = later("That is not the PIN.")
 NOBODY_CHOSEN = later("Choose who you are.")
-ENROLLED_ONLY = later(
-    "This browser is not one of the store's tablets. A manager has to sign in on it first, and enrol it."
-)
 
 blueprint = Pages(
     "sign_in",
@@ -146,16 +143,27 @@ def _by_name(device: Device, now: datetime) -> tuple[Associate | None, str]:
 
 
 def _by_store(now: datetime) -> tuple[Associate | None, str]:
-    address = request.remote_addr or ""
-    found = in_transaction(lambda: sign_in.by_store(_typed("store"), _typed("pin"), address=address, now=now))
-    settings: Settings = current_app.extensions["settings"]
-    if found and settings.enrolled_tablets_only and not found.is_manager:
-        return None, ENROLLED_ONLY
+    found = in_transaction(
+        lambda: sign_in.by_store(
+            _typed("store"),
+            _typed("pin"),
+            address=request.remote_addr or "",
+            managers_only=_is_for_managers(),
+            now=now,
+        )
+    )
     return found, NO_MATCH
 
 
+def _is_for_managers() -> bool:
+    """Whether only managers sign in where no tablet is enrolled."""
+    settings: Settings = current_app.extensions["settings"]
+    return settings.enrolled_tablets_only
+
+
 def _ask(device: Device | None, error: str = "", status: int = 200) -> Answer:
-    values: dict[str, Any] = {"error": error, "device": device}
+    is_for_managers = device is None and _is_for_managers()
+    values: dict[str, Any] = {"error": error, "device": device, "is_for_managers": is_for_managers}
     if device:
         values["store"] = fresh_directory().by_id[device.store_id]
         values["people"] = queries.members_at(device.store_id)

@@ -37,7 +37,9 @@ def open_page(browser: Browser, live_server: str) -> Iterator[OpenPage]:
 
     def make(**options: Any) -> Page:
         context = browser.new_context(
-            **{"base_url": live_server, "viewport": TABLET, "reduced_motion": "reduce"} | options
+            # A service worker stands in for a server that is slow, too: only tests of that want one.
+            **{"base_url": live_server, "viewport": TABLET, "reduced_motion": "reduce", "service_workers": "block"}
+            | options
         )
         context.set_default_timeout(10_000)
         contexts.append(context)

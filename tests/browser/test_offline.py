@@ -119,6 +119,11 @@ def go_online(page):
     expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=20_000)
 
 
+@pytest.fixture
+def page(open_page):
+    return open_page(service_workers="allow")
+
+
 def card(page, order):
     return page.get_by_role("article", name=f"Order {order.number}")
 
@@ -233,7 +238,7 @@ def test_the_age_is_asked_without_a_network_too(page, world, place):
 
 def test_what_was_cancelled_meanwhile_is_shown_until_a_manager_settles_it(open_page, world, place):
     order = place("ready")
-    page = sign_in(open_page())
+    page = sign_in(open_page(service_workers="allow"))
     go_offline(page)
     with unit_of_work():
         order_service.cancel(
@@ -249,7 +254,7 @@ def test_what_was_cancelled_meanwhile_is_shown_until_a_manager_settles_it(open_p
     expect(page.get_by_text(words)).to_be_visible()
     expect(page.get_by_text("A manager has to settle it.")).to_be_visible()
 
-    manager = sign_in(open_page(), pin=MAX)
+    manager = sign_in(open_page(service_workers="allow"), pin=MAX)
     expect(manager.get_by_text(words)).to_be_visible()
     manager.get_by_role("button", name="Settled").click()
     expect(manager.get_by_text("Noted as settled.")).to_be_visible()
@@ -259,7 +264,7 @@ def test_what_was_cancelled_meanwhile_is_shown_until_a_manager_settles_it(open_p
 
 def test_two_tablets_without_a_network_hand_over_once(open_page, world, place):
     order = place("ready")
-    tablets = [sign_in(open_page(), pin) for pin in (ANA, MAX)]
+    tablets = [sign_in(open_page(service_workers="allow"), pin) for pin in (ANA, MAX)]
     for tablet in tablets:
         go_offline(tablet)
         tablet.get_by_label("Pickup code").fill(order.pickup_code)
@@ -342,7 +347,7 @@ def test_the_app_can_be_installed(page, store):
 @pytest.mark.parametrize("size", SIZES)
 def test_everybody_can_use_it(open_page, place, size):
     orders_here = [place(), place("picking"), place("ready", {"WINE": 1})]
-    page = sign_in(open_page(viewport={"width": size[0], "height": size[1]}))
+    page = sign_in(open_page(viewport={"width": size[0], "height": size[1]}, service_workers="allow"))
     go_offline(page)
     expect(card(page, orders_here[0])).to_be_visible()
     assert_accessible(page)
@@ -361,3 +366,31 @@ def test_everybody_can_use_it(open_page, place, size):
     page.get_by_role("button", name="Done").click()
     page.get_by_role("button", name="Lock").click()
     assert_accessible(page)
+
+
+def test_a_wrong_pin_at_the_lock_opens_nothing_later(page, place):
+    order = place()
+    sign_in(page)
+    page.get_by_role("button", name="Lock").click()
+    page.get_by_label("PIN").fill("0000")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("That is not the PIN.")).to_be_visible()
+    page.context.set_offline(True)
+    page.goto("/staff")
+    page.get_by_label("PIN").fill("0000")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("That is not the PIN.")).to_be_visible()
+    expect(card(page, order)).to_be_hidden()
+    page.get_by_label("PIN").fill(ANA)
+    page.get_by_role("button", name="Go on").click()
+    expect(card(page, order)).to_be_visible()
+
+
+def test_what_the_server_has_locked_is_locked_without_a_network(page, place):
+    order = place()
+    sign_in(page)
+    page.evaluate("localStorage.clear()")  # as after a night in a drawer: nothing says that somebody is there
+    page.context.set_offline(True)
+    page.goto("/staff")
+    expect(page.get_by_role("heading", name="Locked")).to_be_visible()
+    expect(card(page, order)).to_be_hidden()

@@ -107,7 +107,8 @@ def test_every_page_in_every_language(open_page, orders, code, size):
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("code", ["es", "zh"])
 def test_the_page_without_a_network_follows_the_switch(open_page, orders, code, size):
-    page = sign_in(open_page(viewport={"width": size[0], "height": size[1]}, locale="en-US"), "en")
+    viewport = {"width": size[0], "height": size[1]}
+    page = sign_in(open_page(viewport=viewport, locale="en-US", service_workers="allow"), "en")
     page.evaluate(KEPT, "en")
     page.locator(f".languages [lang={code}]").click()
     expect(page.get_by_role("region", name=TO_PICK[code])).to_be_visible()

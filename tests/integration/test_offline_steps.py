@@ -301,3 +301,39 @@ def test_of_a_code_a_tablet_knows_no_more_than_a_proof(tablet, order):
     assert order.pickup_code not in taken
     assert order.page_token not in taken
     assert order.customer_email not in taken
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_tablet_whose_clock_is_mad_breaks_no_board(tablet, order, at):
+    ready(order)
+    tablet.send(tablet.step(order, "hand_over", "QQQ-QQQ-QQQ", at=at))
+    assert tablet.get("/staff").status_code == 200
+
+
+@pytest.mark.parametrize("shift", ["\ud800", "x\0y", "x" * 501])
+def test_a_shift_that_nobody_can_have_signed(tablet, order, shift):
+    assert tablet.send(tablet.step(order, "start_picking", shift=shift)).status_code == 422
+
+
+def test_what_is_nested_without_end(tablet):
+    headers = {"X-CSRFToken": tablet.luggage["csrf_token"], "Content-Type": "application/json"}
+    answer = tablet.client.post("/staff/offline/steps", data=b"[" * 100_000, headers=headers)
+    assert answer.status_code == 400
+
+
+def test_who_could_not_begin_does_not_set_it_ready(tablet, world, order):
+    with unit_of_work():
+        service.start_picking(at_work(member("Max")), order.id, now=utcnow())
+    outcomes = [tablet.send(tablet.step(order, action)).json["outcome"] for action in ("start_picking", "mark_ready")]
+    assert outcomes == ["conflict", "conflict"]
+    assert world.order(order.id).status == "picking"
+
+
+def test_past_a_managers_limits_goes_only_what_a_manager_sends(app, tablet, world, order):
+    ready(order)
+    with unit_of_work():
+        orders.lock_order(order.id).wrong_codes = 5
+    manager = Offline(app, MAX)
+    answer = tablet.send(manager.step(order, "hand_over", order.pickup_code)).json
+    assert (answer["outcome"], answer["detail"]) == ("conflict", "code_locked")
+    assert manager.send(manager.step(order, "hand_over", order.pickup_code)).json["outcome"] == "done"

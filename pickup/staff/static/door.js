@@ -5,6 +5,8 @@ import { forget, rememberPin } from "./notebook.js";
 
 const form = document.querySelector("form.panel");
 if (form.hasAttribute("data-nobody")) forget("luggage").catch(() => {});
+// What the server has locked is locked without a network, too.
+else localStorage.setItem("locked", "yes");
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();

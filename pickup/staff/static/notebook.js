@@ -5,6 +5,9 @@
 const NAME = "pickup";
 const VERSION = 1;
 // Four digits are found in no time, however slow each try is: this keeps out who takes the tablet up, not who takes it apart.
+const SHIFT_MS = 12 * 3600 * 1000;
+const TRIES_MAX = 5;
+const LATER = new Set([401, 403, 429, 502, 503, 504]);
 const PIN_ROUNDS = 100_000;
 const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 const unhex = (text) => Uint8Array.from(text.match(/../g), (pair) => parseInt(pair, 16));
@@ -57,10 +60,17 @@ export const normalise = (typed) =>
 
 export const proofOf = (typed, codes) => derive(normalise(typed), unhex(codes.salt), codes.rounds);
 
-// Whoever signs in leaves what it takes to know their PIN again, as long as they are signed in.
+// Whoever signs in leaves what it takes to know their PIN again. What was typed counts only once the server has let
+// somebody in with it (`admit`).
 export const rememberPin = async (pin) => {
   const salt = hex(crypto.getRandomValues(new Uint8Array(16)));
-  await keep("door", { salt, proof: await derive(pin, unhex(salt), PIN_ROUNDS), wrong: 0 });
+  await keep("knock", { salt, proof: await derive(pin, unhex(salt), PIN_ROUNDS), wrong: 0 });
+};
+export const admit = async () => {
+  const knock = await kept("knock");
+  if (!knock) return;
+  await keep("door", knock);
+  await forget("knock");
 };
 
 // Whether it is that PIN; after five wrong ones only the server can say.
@@ -75,32 +85,47 @@ export const opens = async (pin, wrongMax = 5) => {
 // Take along what is needed, as long as there is a network.
 export const pack = async () => {
   const answer = await fetch("/staff/offline/orders", { headers: { Accept: "application/json" } });
+  // Nobody is signed in, or the tablet is not the store's any more: what it took along goes.
+  if (new URL(answer.url).pathname === "/staff/sign-in") await forget("luggage");
   if (!answer.ok || answer.redirected) return false;
   await keep("luggage", await answer.json());
   return true;
 };
 
+// What was taken along, as long as a session lasts.
+export const unpack = async () => {
+  const luggage = await kept("luggage");
+  if (!luggage || Date.now() - Date.parse(luggage.at) < SHIFT_MS) return luggage;
+  return forget("luggage");
+};
+
 // Send what was done meanwhile, in order, one after the other, and only from one page at a time. What the server has
-// judged is struck out; a conflict is on the board by then. What it cannot make sense of stays, marked, for a person.
-export const send = () =>
+// judged is struck out; a conflict is on the board by then. What it cannot make sense of stays, marked, for a person;
+// it holds up what else was done with its order, and nothing of others.
+export const send = (token) =>
   navigator.locks.request("pickup-steps", async () => {
     const outcomes = [];
-    for (const step of (await steps()).filter((each) => !each.refused)) {
-      const { position, title, refused, ...body } = step;
-      const { csrf_token } = (await kept("luggage")) ?? {};
+    const heldUp = new Set();
+    for (const step of await steps()) {
+      const { position, title, refused, tries = 0, ...body } = step;
+      if (refused) heldUp.add(step.order_id);
+      if (heldUp.has(step.order_id)) continue;
+      const csrf_token = token ?? (await kept("luggage"))?.csrf_token;
       const answer = await fetch("/staff/offline/steps", {
         method: "POST",
         headers: { "Content-Type": "application/json", Accept: "application/problem+json", "X-CSRFToken": csrf_token ?? "" },
         body: JSON.stringify(body),
       });
-      if (answer.status === 401 || answer.status === 403 || answer.status === 429 || answer.status >= 500) break;
-      const said = await answer.json();
+      if (LATER.has(answer.status)) break;
       if (answer.ok) {
-        outcomes.push({ ...said, title });
+        outcomes.push({ ...(await answer.json()), title });
         await strike(step);
-      } else {
-        await note({ ...step, refused: said.detail });
+        continue;
       }
+      heldUp.add(step.order_id);
+      const { detail } = await answer.json().catch(() => ({}));
+      const isOver = answer.status < 500 || tries + 1 >= TRIES_MAX;
+      await note({ ...step, tries: tries + 1, refused: isOver ? (detail ?? String(answer.status)) : undefined });
     }
     return outcomes;
   });

@@ -1,6 +1,6 @@
 // The tablet without a network: it shows what was taken along, takes steps, and sends them when the network is back.
 
-import { add, keep, kept, opens, pack, proofOf, send, steps, strike } from "./notebook.js";
+import { add, keep, kept, opens, pack, proofOf, send, steps, strike, unpack } from "./notebook.js";
 
 const ASK_MS = 5000;
 const IDLE_MS = 300_000;
@@ -20,7 +20,6 @@ const time = (iso) => new Date(iso).toLocaleTimeString(document.documentElement.
 
 let luggage = null;
 let asked = null; // the order and the proof that wait for an age check
-let touched = Date.now();
 
 // Orders as they stand after what was done here.
 const current = async () => {
@@ -80,7 +79,7 @@ const unsent = (step) => {
 };
 
 const paint = async () => {
-  luggage = await kept("luggage");
+  luggage = await unpack();
   const waiting = await steps();
   show(find("#empty"), !luggage);
   find("#counter").hidden = find("#board").hidden = !luggage;
@@ -168,7 +167,9 @@ find("#handed-over-done").addEventListener("click", () => {
 });
 
 // The lock, as the server has it: who puts the tablet down for five minutes opens it by PIN. It holds over a reload.
-const isLocked = () => localStorage.getItem("locked") === "yes";
+const touch = () => localStorage.setItem("touched", String(Date.now()));
+const isLocked = () =>
+  localStorage.getItem("locked") === "yes" || Date.now() - Number(localStorage.getItem("touched") ?? 0) >= IDLE_MS;
 const setLocked = (locked) => {
   localStorage.setItem("locked", locked ? "yes" : "no");
   find("#locked").hidden = !locked;
@@ -184,13 +185,13 @@ find("#unlock").addEventListener("submit", async (event) => {
   find("#unlock-pin").value = "";
   show(error, isRight ? "" : isRight === null ? error.dataset.closed : error.dataset.wrong);
   if (!isRight) return;
-  touched = Date.now();
+  touch();
   setLocked(false);
 });
 for (const event of ["pointerdown", "keydown", "wheel"]) {
-  addEventListener(event, () => !isLocked() && (touched = Date.now()), { passive: true });
+  addEventListener(event, () => isLocked() || touch(), { passive: true });
 }
-setInterval(() => !isLocked() && Date.now() - touched >= IDLE_MS && setLocked(true), 1000);
+setInterval(() => isLocked() && find("#locked").hidden && setLocked(true), 1000);
 
 // The network: as soon as there is one, what was done is sent, and the board that lives from the network opens again.
 const isBusy = () =>
@@ -213,7 +214,9 @@ const ask = async () => {
   find("#network").textContent = find("#network").dataset.back;
   if (isLocked()) return lockThere();
   const isSignedIn = await pack().catch(() => false);
-  if ((await steps()).length) await send().catch(() => {});
+  const outcomes = (await steps()).length ? await send().catch(() => []) : [];
+  // What was done is not in what was packed before it was sent.
+  if (outcomes.length) await pack().catch(() => false);
   const waiting = await steps();
   find("#sign-in-first").hidden = isSignedIn || !waiting.length;
   await paint();

@@ -1,6 +1,6 @@
 // What makes the tablet page nicer; without it everything still works, one reload at a time.
 
-import { forget, pack, send, steps } from "./notebook.js";
+import { admit, forget, pack, send, steps } from "./notebook.js";
 
 // How often the board is asked for: while the server tells what is new, only so that the times on it stay true, and a
 // line that is dead is noticed.
@@ -9,6 +9,7 @@ const REFRESH_WHILE_TOLD_MS = 15000;
 const TOAST_MS = 8000;
 // What it needs without a network is taken along after each change, but not more often than this.
 const PACK_MS = 10000;
+const SEND_MS = 10000;
 const LOST_AFTER = 2; // questions without an answer
 
 const board = document.querySelector("#board");
@@ -75,11 +76,14 @@ if (lock) {
   const AWAKE_MS = 60_000;
   // The page that stands in where there is no network asks for the PIN, too.
   localStorage.removeItem("locked");
+  localStorage.setItem("touched", String(Date.now()));
+  admit().catch(() => {});
   lock.addEventListener("submit", () => localStorage.setItem("locked", "yes"));
   let touched = Date.now();
   let told = touched;
   const touch = () => {
     touched = Date.now();
+    localStorage.setItem("touched", String(touched));
     if (touched - told < AWAKE_MS) return;
     told = touched;
     fetch(lock.dataset.awake, { method: "POST", body: new URLSearchParams({ csrf_token: lock.elements.csrf_token.value }) })
@@ -104,7 +108,7 @@ if ("serviceWorker" in navigator) {
 
 const sendUnsent = async () => {
   const unsent = document.querySelector("#unsent");
-  if ((await steps()).length) await send().catch(() => {});
+  if ((await steps()).length) await send(lock.elements.csrf_token.value).catch(() => {});
   const { length } = await steps();
   unsent.hidden = !length;
   unsent.textContent = length === 1 ? unsent.dataset.one : unsent.dataset.many.replace("{0}", length);
@@ -118,6 +122,7 @@ document.querySelector("#sign-out")?.addEventListener("submit", () => {
 if (lock) {
   sendUnsent().catch(() => {});
   addEventListener("online", () => sendUnsent().catch(() => {}));
+  setInterval(() => sendUnsent().catch(() => {}), SEND_MS);
 }
 
 if (board) {

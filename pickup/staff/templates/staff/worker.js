@@ -4,7 +4,8 @@
 const SHELL = "/staff/offline";
 const FILES = {{ files | tojson }};
 const CACHE = "pickup-offline";
-const PATIENCE_MS = 6000;
+// For the first word of an answer; how long the rest takes on a poor line is its own business.
+const PATIENCE_MS = 8000;
 
 const refill = async () => {
   const cache = await caches.open(CACHE);
@@ -27,8 +28,11 @@ const shell = async () => (await caches.match(SHELL)) ?? Response.error();
 // A page; where none comes, the one that needs no network. A step that was on its way may or may not have been taken:
 // whoever takes it again there is told what became of it.
 const page = async (request) => {
+  const patience = new AbortController();
+  const timer = request.method === "GET" && setTimeout(() => patience.abort(), PATIENCE_MS);
   try {
-    const answer = await fetch(request, request.method === "GET" ? { signal: AbortSignal.timeout(PATIENCE_MS) } : {});
+    const answer = await fetch(request, { signal: patience.signal });
+    clearTimeout(timer);
     return answer.status >= 502 && answer.status <= 504 ? shell() : answer;
   } catch {
     return shell();
