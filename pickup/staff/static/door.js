@@ -8,6 +8,9 @@ if (form.hasAttribute("data-nobody")) forget("luggage").catch(() => {});
 // What the server has locked is locked without a network, too.
 else localStorage.setItem("locked", "yes");
 
+// What was typed before and did not open must not be what is remembered.
+forget("knock").catch(() => {});
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
