@@ -27,6 +27,11 @@ CONTROLLED = """async () => {
     await new Promise((go) => navigator.serviceWorker.addEventListener("controllerchange", go, { once: true }));
   }
 }"""
+# What it takes to know the PIN again is reckoned while somebody types.
+KNOCKED = """async () => {
+  const { kept } = await import("/staff/static/notebook.js");
+  while (!(await kept("knock"))) await new Promise((go) => setTimeout(go, 20));
+}"""
 FORGOTTEN = """async () => {
   const { kept } = await import("/staff/static/notebook.js");
   while (await kept("luggage")) await new Promise((go) => setTimeout(go, 20));
@@ -101,6 +106,7 @@ def sign_in(page, pin=ANA):
     page.goto("/staff")
     page.get_by_label("Store").fill("1")
     page.get_by_label("PIN").fill(pin)
+    page.evaluate(KNOCKED)
     with page.expect_response("**/staff/offline/orders") as packed:
         page.get_by_role("button", name="Sign in").click()
     packed.value.finished()
@@ -116,7 +122,7 @@ def go_offline(page):
 
 def go_online(page):
     page.context.set_offline(False)
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=60_000)
 
 
 @pytest.fixture
@@ -182,7 +188,7 @@ def test_the_board_gives_way_by_itself_and_comes_back(page, place):
     order = place()
     sign_in(page)
     page.context.set_offline(True)
-    expect(page.get_by_text("No network.", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("No network.", exact=True)).to_be_visible(timeout=60_000)
     expect(card(page, order)).to_be_visible()
     go_online(page)
     assert page.url.endswith("/staff")
@@ -314,7 +320,7 @@ def test_a_network_is_no_way_around_the_lock(page, place):
     go_offline(page)
     page.get_by_role("button", name="Lock").click()
     page.context.set_offline(False)
-    expect(page.get_by_role("button", name="I am somebody else")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="I am somebody else")).to_be_visible(timeout=60_000)
     page.get_by_label("PIN").fill(ANA)
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()

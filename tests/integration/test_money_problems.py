@@ -122,8 +122,10 @@ def settle(tablet, order, **form):
 
 def test_what_a_bank_refuses_is_put_before_the_manager_after_five_tries(world, shop, store, manager):
     order = world.collect(world.place(shop, {"A": 3}, token="tok_capture_refused"))
-    for tries in range(settling.TRIES_MAX):
-        assert (problems_of(store), money_on(manager)) == ([], ""), tries
+    settlement = db.session.query(OutboxTask).filter_by(handler="settle_payment")
+    while settlement.count():  # on a slow machine several tries become due in one round of work
+        assert settlement.one().attempts < settling.TRIES_MAX
+        assert (problems_of(store), money_on(manager)) == ([], "")
         with unit_of_work():
             db.session.execute(update(OutboxTask).values(due_at=utcnow()))
         world.work()

@@ -9,14 +9,14 @@ if (form.hasAttribute("data-nobody")) forget("luggage").catch(() => {});
 else localStorage.setItem("locked", "yes");
 
 // What was typed before and did not open must not be what is remembered.
+sessionStorage.removeItem("knock");
 forget("knock").catch(() => {});
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  try {
-    await rememberPin(form.elements.pin.value);
-  } catch {
-    // Without it the tablet opens when the network is back.
-  }
-  form.submit();
+// It is reckoned while somebody types, so that the form is sent at once; what is sent before it is done is not remembered.
+const { pin } = form.elements;
+let typed = "";
+pin.addEventListener("input", () => {
+  const id = (typed = crypto.randomUUID());
+  if (pin.checkValidity()) rememberPin(pin.value, id, () => id === typed).catch(() => {});
 });
+form.addEventListener("submit", () => sessionStorage.setItem("knock", typed));

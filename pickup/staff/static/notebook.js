@@ -62,15 +62,19 @@ export const proofOf = (typed, codes) => derive(normalise(typed), unhex(codes.sa
 
 // Whoever signs in leaves what it takes to know their PIN again. What was typed counts only once the server has let
 // somebody in with it (`admit`).
-export const rememberPin = async (pin) => {
+export const rememberPin = async (pin, id, isStillTyped) => {
   const salt = hex(crypto.getRandomValues(new Uint8Array(16)));
-  await keep("knock", { salt, proof: await derive(pin, unhex(salt), PIN_ROUNDS), wrong: 0 });
+  const proof = await derive(pin, unhex(salt), PIN_ROUNDS);
+  if (isStillTyped()) await keep("knock", { id, salt, proof, wrong: 0 });
 };
 export const admit = async () => {
+  const id = sessionStorage.getItem("knock");
+  if (id === null) return;
+  sessionStorage.removeItem("knock");
   const knock = await kept("knock");
-  if (!knock) return;
-  await keep("door", knock);
   await forget("knock");
+  if (knock?.id === id) await keep("door", knock);
+  else await forget("door");
 };
 
 // Whether it is that PIN; after five wrong ones only the server can say.
