@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
 from pickup.core.db import db
 from pickup.orders.models import Order
@@ -66,8 +66,17 @@ def find_entries(wanted: AuditFilter, *, before: int | None, limit: int) -> Sequ
     return db.session.execute(entries).all()
 
 
-def order_id_of(number: int) -> uuid.UUID | None:
-    """The order that people call by a number."""
+def order_id_of(number: int, *, store_id: int | None) -> uuid.UUID | None:
+    """The order that people call by a number; of another store's, only one of which the store's own trail speaks.
+
+    Args:
+        store_id: of whoever asks; None for head office. That another store has an order is none of a manager's
+            business, so it reads as if there were none.
+    """
     if number > ORDER_NUMBER_MAX:
         return None
-    return db.session.scalars(select(Order.id).where(Order.number == number)).one_or_none()
+    wanted = select(Order.id).where(Order.number == number)
+    if store_id is not None:
+        did_something = exists().where(AuditEntry.order_id == Order.id, AuditEntry.store_id == store_id)
+        wanted = wanted.where(or_(Order.store_id == store_id, did_something))
+    return db.session.scalars(wanted).one_or_none()

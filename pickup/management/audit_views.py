@@ -1,5 +1,6 @@
 """HTTP of the audit trail: who did what, when, on which tablet."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from pickup.management.asking import all_cells, asked_store, one_page, typed, wa
 from pickup.management.audit_queries import AuditFilter
 from pickup.management.csv_export import csv_response
 from pickup.management.period import Period, read_period
+from pickup.management.scope import visible_store_id
 from pickup.management.views import Answer, require_manager
 
 COLUMNS = ("at", "store_ref", "person", "tablet", "action", "order", "detail")
@@ -74,10 +76,7 @@ def _value_words(value: Any) -> str:
 def _filter() -> tuple[AuditFilter, str]:
     """What is looked for, and what is wrong with what was typed."""
     store, error = asked_store()
-    number, order_id = typed("order"), None
-    if number:
-        order_id = audit_queries.order_id_of(int(number)) if number.isascii() and number.isdigit() else None
-        error = error or ("" if order_id else f"There is no order {number}.")
+    order_id, unknown = _order()
     period, problem = _period()
     wanted = AuditFilter(
         store_id=store.id if store else None,
@@ -87,7 +86,16 @@ def _filter() -> tuple[AuditFilter, str]:
         since=period.since if period else None,
         until=period.until if period else None,
     )
-    return wanted, error or problem
+    return wanted, error or unknown or problem
+
+
+def _order() -> tuple[uuid.UUID | None, str]:
+    number = typed("order")
+    if not number:
+        return None, ""
+    is_number = number.isascii() and number.isdigit()
+    found = audit_queries.order_id_of(int(number), store_id=visible_store_id()) if is_number else None
+    return found, "" if found else f"There is no order {number}."
 
 
 def _period() -> tuple[Period | None, str]:

@@ -31,13 +31,13 @@ WITH_ALL = (
 )
 
 
-def lock_order(order_id: uuid.UUID) -> Order:
+def lock_order(order_id: uuid.UUID, *, with_lines: bool = False) -> Order:
     """The order, locked until the end of the transaction, as it is now.
 
     Raises:
         OrderNotFound: there is none.
     """
-    orders = lock_orders([order_id])
+    orders = lock_orders([order_id], with_lines=with_lines)
     if not orders:
         raise OrderNotFound(later("There is no order of this id."))
     return orders[0]

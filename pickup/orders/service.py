@@ -120,13 +120,13 @@ def hand_over(
     return True
 
 
-def order_at_store(order_id: uuid.UUID, store_id: int) -> Order:
+def order_at_store(order_id: uuid.UUID, store_id: int, *, with_lines: bool = False) -> Order:
     """Lock an order of one's own store; another store's is as good as not there.
 
     Raises:
         OrderNotFound: this store has no such order.
     """
-    order = queries.lock_order(order_id)
+    order = queries.lock_order(order_id, with_lines=with_lines)
     if order.store_id != store_id:
         raise OrderNotFound(later("This store has no such order."))
     return order

@@ -14,11 +14,9 @@ from pickup.stores.directory import fresh_directory
 # What a page asks for by itself does not keep the tablet open, and writes no cookie: it could undo what a form has
 # just put into it.
 BY_ITSELF = frozenset({"staff.refresh_board", "live.stream_board", "offline.take_along", "picking.refresh_round"})
-LOCKED_WORDS = later("The tablet was locked, so the last step was not taken. Take it once more.")
-
-
 # An answer without content tells a browser not to ask for a stream again; of a page it would complain.
 STREAM = "live.stream_board"
+LOCKED_WORDS = later("The tablet was locked, so the last step was not taken. Take it once more.")
 
 
 def admit(*, comes_back: bool = False) -> BaseResponse | None:

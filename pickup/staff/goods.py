@@ -10,12 +10,12 @@ from pickup.inventory import transfers
 from pickup.inventory.models import Transfer
 from pickup.orders import queries, receiving, returns, short_picks
 from pickup.orders.basket import Item
-from pickup.orders.errors import ActionNotAllowed, OrderNotFound
+from pickup.orders.errors import OrderNotFound
 from pickup.orders.models import Order, OrderLine, Return
 from pickup.staff import audit
-from pickup.staff.errors import ManagerNeeded, MovedOn, TransferNotFound
+from pickup.staff.errors import ManagerNeeded, TransferNotFound
 from pickup.staff.people import Associate
-from pickup.staff.steps import lock_with_lines
+from pickup.staff.steps import own_order_locked
 
 
 def short_pick(
@@ -32,16 +32,12 @@ def short_pick(
         MovedOn: it is not being picked.
         InvalidFields: `missing` is not from 1 to what is left of the line.
     """
-    order = lock_with_lines(member, order_id)
-    line = line_of(order, product_id)
-    if line.quantity - line.short != expected:
+    with own_order_locked(member, order_id, with_lines=True) as order:
+        line = line_of(order, product_id)
+        if line.quantity - line.short == expected:
+            short_picks.short_pick(order, product_id, missing, actor=member.actor, now=now)
+            audit.record(member, "short_pick", order_id=order_id, now=now, product=product_id, missing=missing)
         return order
-    try:
-        short_picks.short_pick(order, product_id, missing, actor=member.actor, now=now)
-    except ActionNotAllowed as refusal:
-        raise MovedOn(refusal.detail, order_id=order_id) from refusal
-    audit.record(member, "short_pick", order_id=order_id, now=now, product=product_id, missing=missing)
-    return order
 
 
 def take_back(
@@ -71,16 +67,13 @@ def take_back(
     """
     if not member.is_manager:
         raise ManagerNeeded(later("Money goes back to the customer: a manager has to sign in for that."))
-    order = lock_with_lines(member, order_id)
-    if units_back(order) != expected:
-        return None
-    try:
+    with own_order_locked(member, order_id, with_lines=True) as order:
+        if units_back(order) != expected:
+            return None
         taken = returns.take_back(order, items, actor=member.actor, restock=restock, reason=reason, now=now)
-    except ActionNotAllowed as refusal:
-        raise MovedOn(refusal.detail, order_id=order_id) from refusal
-    units = {item.sku: item.quantity for item in items}
-    audit.record(member, "take_back", order_id=order_id, now=now, units=units, restock=restock)
-    return taken
+        units = {item.sku: item.quantity for item in items}
+        audit.record(member, "take_back", order_id=order_id, now=now, units=units, restock=restock)
+        return taken
 
 
 def units_back(order: Order) -> int:
@@ -178,11 +171,4 @@ def _transfer(transfer_id: int, end: Callable[[Transfer], int], member: Associat
 
 def _lock_owner(transfer: Transfer) -> tuple[Order, Transfer]:
     """The order first: its transfers are locked after it. It may be another store's, the goods are ours."""
-    return _lock(transfer.order_id), transfer
-
-
-def _lock(order_id: uuid.UUID) -> Order:
-    orders = queries.lock_orders([order_id], with_lines=True)
-    if not orders:
-        raise OrderNotFound(later("There is no order of this id."))
-    return orders[0]
+    return queries.lock_order(transfer.order_id, with_lines=True), transfer

@@ -9,8 +9,8 @@ until a person has settled it.
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from typing import Literal
+from datetime import date, datetime
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from flask import current_app
@@ -29,6 +29,7 @@ from pickup.orders.transitions import board_topic
 from pickup.staff import audit, offline_codes, picking, queries
 from pickup.staff.errors import ConflictNotFound, KeyUsedElsewhere, ManagerNeeded
 from pickup.staff.models import OfflineAction
+from pickup.staff.offline_codes import KEPT_FOR
 from pickup.staff.people import Associate, at_work
 from pickup.stores.directory import StoreEntry
 
@@ -39,7 +40,6 @@ REACHED: dict[Action, frozenset[str]] = {
     "mark_ready": frozenset({"ready", "collected"}),
     "hand_over": frozenset({"collected"}),
 }
-WORDS_KEPT = timedelta(days=offline_codes.DAYS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,31 +91,10 @@ def replay(sender: Associate, step: Step, *, now: datetime) -> OfflineAction:
         return known
     # Past a manager's own limits goes only what a manager sends.
     able = who if sender.is_manager else replace(who, role="associate")
-    outcome, detail = _take(able, order, step, now)
-    row = OfflineAction(
-        key=step.key,
-        store_id=who.store_id,
-        member_id=who.id,
-        member_name=who.name,
-        device_id=who.device_id,
-        order_id=order.id,
-        action=step.action,
-        at=min(max(step.at, now - WORDS_KEPT), now),
-        received_at=now,
-        outcome=outcome,
-        detail=detail,
-    )
-    db.session.add(row)
-    audit.record(
-        who,
-        f"offline_{step.action}",
-        order_id=order.id,
-        now=now,
-        at=row.at.isoformat(),
-        outcome=outcome,
-        sent_by=sender.name,
-    )
-    signals.after_commit(signals.NEWS, [board_topic(who.store_id)])
+    row = _write_down(who, step, *_take(able, order, step, now), now=now)
+    said: dict[str, Any] = {"age_checked": step.age_checked} if step.action == "hand_over" else {}
+    said |= {"at": row.at.isoformat(), "outcome": row.outcome, "sent_by": sender.name}
+    audit.record(who, f"offline_{step.action}", order_id=order.id, now=now, **said)
     return row
 
 
@@ -155,6 +134,26 @@ def _take(who: Associate, order: Order, step: Step, now: datetime) -> tuple[str,
     return ("conflict", problem) if problem else ("done", "")
 
 
+def _write_down(who: Associate, step: Step, outcome: str, detail: str, *, now: datetime) -> OfflineAction:
+    row = OfflineAction(
+        key=step.key,
+        store_id=who.store_id,
+        member_id=who.id,
+        member_name=who.name,
+        device_id=who.device_id,
+        order_id=step.order_id,
+        action=step.action,
+        # A tablet's clock may be mad; what it says is shown on the board.
+        at=min(max(step.at, now - KEPT_FOR), now),
+        received_at=now,
+        outcome=outcome,
+        detail=detail,
+    )
+    db.session.add(row)
+    signals.after_commit(signals.NEWS, [board_topic(who.store_id)])
+    return row
+
+
 def _start_picking(who: Associate, order: Order, step: Step, now: datetime) -> str:
     picking.take_on(who, order, new_id())
     order_service.start_picking(order, actor=who.actor, now=now)
@@ -172,7 +171,6 @@ def _hand_over(who: Associate, order: Order, step: Step, now: datetime) -> str:
     if code is None:
         return "wrong_code"
     order_service.hand_over(order, code, actor=who.actor, is_manager=who.is_manager, now=now)
-    audit.record(who, "hand_over", order_id=order.id, now=now, age_checked=step.age_checked)
     return ""
 
 
@@ -184,7 +182,7 @@ TAKE: Mapping[Action, Callable[[Associate, Order, Step, datetime], str]] = {
 
 
 def _salt(who: Associate, step: Step, now: datetime) -> bytes:
-    if step.salt_day is None or abs(step.salt_day - now.date()) > WORDS_KEPT:
+    if step.salt_day is None or abs(step.salt_day - now.date()) > KEPT_FOR:
         raise InvalidFields.at("/salt_day", "must be a day of the last week")
     return offline_codes.salt_of(who.store_id, step.salt_day)
 
@@ -204,7 +202,7 @@ def _locked(order_id: uuid.UUID) -> Order:
 def _worker(sender: Associate, shift: str) -> Associate:
     """Who took the step: on a tablet of the sender's store, at most a week ago."""
     try:
-        claim = _signer().loads(shift, max_age=int(WORDS_KEPT.total_seconds()))
+        claim = _signer().loads(shift, max_age=int(KEPT_FOR.total_seconds()))
     except BadSignature:
         raise InvalidFields.at("/shift", "was not made by us, or more than a week ago") from None
     member, device = queries.member_and_device(claim["member"], claim["device"])

@@ -7,7 +7,7 @@ worth nothing once its order is collected, and the salt nothing the next day.
 
 import hashlib
 import hmac
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 
 from flask import current_app
@@ -16,8 +16,8 @@ from pickup.orders.models import Order
 
 ROUNDS = 20_000
 SALT_BYTES = 16
-# Nobody works for longer without a network; older days are not reckoned again.
-DAYS_MAX = 7
+# Nobody works for longer without a network; of what is older nothing is believed.
+KEPT_FOR = timedelta(days=7)
 
 
 def salt_of(store_id: int, day: date) -> bytes:

@@ -19,7 +19,7 @@ from pickup.orders.transitions import board_topic
 from pickup.staff import audit, queries
 from pickup.staff.errors import MovedOn, RoundNotFound
 from pickup.staff.people import Associate
-from pickup.staff.steps import lock_with_lines, own_order_locked
+from pickup.staff.steps import own_order_locked
 
 # So many bags have a letter each, and more nobody carries.
 ORDERS_MAX = 26
@@ -107,7 +107,7 @@ def count(
     Raises:
         OrderNotFound: this store has no such order.
     """
-    order = lock_with_lines(member, order_id)
+    order = order_service.order_at_store(order_id, member.store_id, with_lines=True)
     line = next((line for line in order.lines if line.product_id == product_id), None)
     if line is None:
         return Count("wrong_item")

@@ -1,5 +1,6 @@
 """HTTP of the tablet's door: sign in, lock, go on, sign out, and make a tablet one of the store's."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -38,10 +39,10 @@ blueprint = Pages(
 Answer = str | BaseResponse
 
 
-@blueprint.app_context_processor
-def know_when_to_lock() -> dict[str, int]:
-    """The page locks itself, too: nobody should see what it showed when somebody went."""
-    return {"idle_lock_seconds": int(sessions.IDLE_LOCK.total_seconds())}
+@blueprint.app_template_global()
+def idle_lock_seconds() -> int:
+    """When a page locks itself: nobody should see what it showed when somebody went."""
+    return int(sessions.IDLE_LOCK.total_seconds())
 
 
 @blueprint.get("/sign-in")
@@ -90,7 +91,7 @@ def lock() -> Answer:
 @blueprint.post("/awake")
 def stay_awake() -> Answer:
     """Somebody touches a page without opening another: the tablet stays open."""
-    return refused if (refused := admit()) is not None else ("", 204)  # type: ignore[return-value]
+    return admit() or BaseResponse(status=204)
 
 
 @blueprint.route("/locked", methods=["GET", "POST"])
@@ -128,7 +129,7 @@ def device() -> Answer:
         made, token = in_transaction(lambda: devices.enrol(who, _typed("name"), now=now))
     except InvalidFields as refusal:
         return make_response(render_template("staff/device.html", error=refusal.errors[0].detail), 422)
-    sessions.sign_in(_on(who, made), now=now)
+    sessions.sign_in(replace(who, device_id=made.id, device_name=made.name), now=now)
     flash(_("This tablet is %(name)s now. People sign in here by name and PIN.", name=made.name), "done")
     response = redirect(url_for("staff.show_board"), 303)
     set_long_cookie(response, DEVICE_COOKIE, token)
@@ -176,10 +177,6 @@ def _ask(device: Device | None, error: str = "", status: int = 200) -> Answer:
 def _own_device() -> Device | None:
     """The store's tablet that this browser is, if it is one."""
     return devices.device_of(request.cookies.get(cookie_name(DEVICE_COOKIE), ""))
-
-
-def _on(who: Associate, device: Device) -> Associate:
-    return Associate(who.id, who.store_id, who.name, who.role, device.id, device.name)
 
 
 def _next() -> str:

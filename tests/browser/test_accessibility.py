@@ -24,3 +24,9 @@ def test_a_small_target_is_found(page):
     page.evaluate("() => document.querySelector('h1').insertAdjacentHTML('afterend', '<p><a href=\"/\">tiny</a></p>')")
     with pytest.raises(AssertionError, match="small target"):
         assert_accessible(page)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/problems", "/nothing-here"])
+def test_pages_for_engineers_and_lost_people(page, path):
+    page.goto(path)
+    assert axe_violations(page) == []

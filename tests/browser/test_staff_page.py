@@ -270,3 +270,31 @@ def test_the_tablet_remembers_whether_it_may_ring(page, store):
     expect(sound).to_have_attribute("aria-pressed", "true")
     page.reload()
     expect(page.get_by_role("button", name="Sound")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_page_that_nobody_touches_locks_itself(page, store):
+    page.clock.install()
+    sign_in(page)
+    page.clock.fast_forward("04:30")
+    page.get_by_label("Pickup code").click()
+    page.clock.fast_forward("04:30")
+    expect(page.get_by_label("Pickup code")).to_be_visible()
+    page.clock.fast_forward("00:40")
+    expect(page.get_by_text("This tablet is locked")).to_be_visible()
+    page.get_by_label("PIN").fill("1234")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_label("Pickup code")).to_be_visible()
+
+
+def test_what_is_typed_before_the_page_is_ready_stays(page, store):
+    sign_in(page)
+    expect(page.get_by_label("Pickup code")).to_be_focused()
+    held = []
+    page.route("**/staff.js*", lambda route: held.append(route))
+    page.reload(wait_until="commit")
+    expect(page.get_by_label("Pickup code")).to_be_focused()
+    page.keyboard.type("K7")
+    held.pop().continue_()
+    page.wait_for_load_state("load")
+    page.keyboard.type("M-2")
+    expect(page.get_by_label("Pickup code")).to_have_value("K7M-2")

@@ -36,7 +36,7 @@ def signed_in(app, pin, store="1"):
 def page(tablet, path, status=200):
     # A file is read while its request goes on, as a server does.
     answer = tablet.get(path, buffered=True)
-    assert answer.status_code == status, words_of(answer.text)[:300]
+    assert answer.status_code == status, f"{path}: {words_of(answer.text)[:300]}"
     return answer.text
 
 

@@ -13,6 +13,7 @@ from tests.integration.managers import (
     ASSOCIATE,
     HEAD_OFFICE,
     MANAGER,
+    OTHER_MANAGER,
     file_of,
     next_of,
     page,
@@ -329,6 +330,20 @@ def test_what_cannot_be_searched_for_is_said(head_office, entries, query, words)
 
     assert words in html
     assert rows_of(html, "Audit trail") == []
+
+
+def test_that_another_store_has_an_order_is_not_said(app, manager, head_office, entries):
+    joe = signed_in(app, OTHER_MANAGER, "2")
+    path = f"/admin/audit?order={entries.number}"
+
+    assert f"There is no order {entries.number}." in page(joe, path)
+    assert "There is no order 1." in page(joe, "/admin/audit?order=1")
+    for tablet in (manager, head_office):
+        assert len(lines(page(tablet, path))) == 1
+    with unit_of_work():
+        audit.record(named("Joe"), "send_transfer", now=utcnow(), order_id=entries.id)
+    (line,) = lines(page(joe, path))
+    assert "Send transfer" in line, "what they did with it themselves"
 
 
 def test_the_trail_comes_in_pages_and_whole_as_a_file(stores, head_office):

@@ -10,7 +10,7 @@ import pytest
 from pickup.core import outbox
 from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
-from pickup.core.models import OutboxTask
+from pickup.core.models import ApiClient, OutboxTask
 from pickup.inventory.models import StockMovement
 from pickup.orders.models import Order
 from pickup.staff import audit
@@ -78,7 +78,7 @@ def rules(app, method):
 
 def fill(rule, values):
     """An address, with ids in it. A new kind of id has to be added to these tests."""
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: str(values[match[1]]), rule)
+    return re.sub(r"<(?:[^<>]+:)?(\w+)>", lambda match: str(values[match[1]]), rule)
 
 
 def ids_of(order, store_ref):
@@ -96,7 +96,7 @@ def ids_of(order, store_ref):
         "task_id": task.id,
         "date": day.isoformat(),
         "sku": "MILK",
-        "client_id": 1,
+        "client_id": db.session.query(ApiClient.id).first()[0],
     }
 
 

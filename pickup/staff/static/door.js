@@ -4,7 +4,7 @@
 import { forget, rememberPin } from "./notebook.js";
 
 const form = document.querySelector("form.panel");
-if (form.hasAttribute("data-nobody")) forget("luggage").catch(() => {});
+if (form.hasAttribute("data-nobody")) for (const thing of ["luggage", "door"]) forget(thing).catch(() => {});
 // What the server has locked is locked without a network, too.
 else localStorage.setItem("locked", "yes");
 
@@ -19,4 +19,7 @@ pin.addEventListener("input", () => {
   const id = (typed = crypto.randomUUID());
   if (pin.checkValidity()) rememberPin(pin.value, id, () => id === typed).catch(() => {});
 });
-form.addEventListener("submit", () => sessionStorage.setItem("knock", typed));
+form.addEventListener("submit", () => {
+  sessionStorage.setItem("knock", typed);
+  localStorage.setItem("touched", String(Date.now()));
+});

@@ -1,6 +1,6 @@
 // What makes the tablet page nicer; without it everything still works, one reload at a time.
 
-import { admit, forget, pack, send, steps } from "./notebook.js";
+import { admit, pack, send, steps } from "./notebook.js";
 
 // How often the board is asked for: while the server tells what is new, only so that the times on it stay true, and a
 // line that is dead is noticed.
@@ -15,9 +15,9 @@ const LOST_AFTER = 2; // questions without an answer
 const board = document.querySelector("#board");
 const code = document.querySelector("#code");
 
-// A code that was refused is there to be typed over, or to be mended.
+// A code that was refused is there to be typed over, or to be mended; what was typed before this file came, is not.
 code?.addEventListener("focus", () => code.select());
-if (document.activeElement === code) code.select();
+if (document.activeElement === code && code.value === code.defaultValue) code.select();
 
 const say = (words) => {
   if (words) document.querySelector("#news").textContent = words;
@@ -74,24 +74,25 @@ if (board && "AudioContext" in window) {
 const lock = document.querySelector("#lock");
 if (lock) {
   const AWAKE_MS = 60_000;
-  // The page that stands in where there is no network asks for the PIN, too.
+  // The page that stands in where there is no network asks for the PIN, too, and goes by the same last touch, whichever
+  // page it was of. That a page opens is no touch: some do by themselves.
   localStorage.removeItem("locked");
-  localStorage.setItem("touched", String(Date.now()));
+  if (!localStorage.getItem("touched")) localStorage.setItem("touched", String(Date.now()));
   admit().catch(() => {});
   lock.addEventListener("submit", () => localStorage.setItem("locked", "yes"));
-  let touched = Date.now();
-  let told = touched;
+  let told = Date.now();
   const touch = () => {
-    touched = Date.now();
-    localStorage.setItem("touched", String(touched));
-    if (touched - told < AWAKE_MS) return;
-    told = touched;
+    const now = Date.now();
+    localStorage.setItem("touched", String(now));
+    if (now - told < AWAKE_MS) return;
+    told = now;
     fetch(lock.dataset.awake, { method: "POST", body: new URLSearchParams({ csrf_token: lock.elements.csrf_token.value }) })
       .catch(() => {});
   };
   for (const event of ["pointerdown", "keydown", "wheel"]) addEventListener(event, touch, { passive: true });
   setInterval(() => {
-    if (Date.now() - touched >= Number(lock.dataset.afterSeconds) * 1000) lock.requestSubmit();
+    const idle = Date.now() - Number(localStorage.getItem("touched"));
+    if (idle >= Number(lock.dataset.afterSeconds) * 1000) lock.requestSubmit();
   }, 5000);
 }
 
@@ -113,11 +114,6 @@ const sendUnsent = async () => {
   unsent.hidden = !length;
   unsent.textContent = length === 1 ? unsent.dataset.one : unsent.dataset.many.replace("{0}", length);
 };
-
-document.querySelector("#sign-out")?.addEventListener("submit", () => {
-  forget("luggage");
-  forget("door");
-});
 
 if (lock) {
   sendUnsent().catch(() => {});
@@ -148,10 +144,10 @@ if (board) {
       if (!answer.ok) throw new Error(answer.statusText);
       const html = await answer.text();
       if (turn !== turns) return; // somebody has asked again meanwhile: the newest answer counts
+      if (html !== shown) takeAlong();
       show(html);
       setStale(false);
       unanswered = 0;
-      takeAlong();
     } catch {
       if (turn !== turns) return;
       setStale(true);
