@@ -10,5 +10,18 @@ from pickup.pricing import models as pricing
 from pickup.staff import models as staff
 from pickup.stores import models as stores
 from pickup.tills import models as tills
+from pickup.webhooks import models as webhooks
 
-__all__ = ["catalog", "core", "inventory", "notifications", "orders", "payments", "pricing", "staff", "stores", "tills"]
+__all__ = [
+    "catalog",
+    "core",
+    "inventory",
+    "notifications",
+    "orders",
+    "payments",
+    "pricing",
+    "staff",
+    "stores",
+    "tills",
+    "webhooks",
+]

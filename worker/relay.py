@@ -1,4 +1,4 @@
-"""The relay: due tasks of the outbox onto their queues. `python -m worker.relay`
+"""The relay: due tasks of the outbox onto their queues, events into their feed. `python -m worker.relay`
 
 Several may run. A task that is enqueued is leased, not done: it is enqueued again when its lease ends before its
 handler has committed. So Redis may lose everything, and a relay may die between the commit and the enqueueing.
@@ -24,6 +24,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import undo, unit_of_work
 from pickup.core.logging import log
 from pickup.core.outbox import Leased
+from pickup.webhooks.publishing import publish
 from worker.app import app
 from worker.handlers import HANDLERS
 
@@ -56,6 +57,12 @@ def relay_once(names: Iterable[str] = HANDLERS) -> dict[str, int]:
         alone = [[task_id] for task_id in task_ids if suspects.get(task_id)]
         _enqueue(name, [*_chunks(together, HANDLERS[name].size), *alone])
     return {name: len(task_ids) for name, task_ids in by_handler.items()}
+
+
+def publish_once() -> int:
+    """Events that were committed meanwhile become public; returns how many."""
+    with unit_of_work():
+        return publish(utcnow())
 
 
 def _whose_queue_is_empty(names: Iterable[str]) -> list[str]:
@@ -136,9 +143,10 @@ def main() -> None:
         while not stopping.wait(pause):
             now = time.monotonic()
             try:
+                published = publish_once()
                 busy = relay_once([name for name, at in rested.items() if at <= now])
                 rested |= {name: now + HANDLERS[name].pace_seconds for name in busy}
-                pause = PAUSE_MIN_SECONDS if busy else min(pause * 1.5, PAUSE_MAX_SECONDS)
+                pause = PAUSE_MIN_SECONDS if busy or published else min(pause * 1.5, PAUSE_MAX_SECONDS)
             except (SQLAlchemyError, RedisError, redis.exceptions.ConnectionError) as error:
                 undo()
                 log.warning("relay_fault", error=str(error)[:300])

@@ -22,9 +22,11 @@ class Product(Base):
     image_url: Mapped[str] = mapped_column(server_default="")
     minimum_age: Mapped[int | None] = mapped_column(doc="years; checked at handover")
     max_per_order: Mapped[int | None]
+    hold_days: Mapped[int | None] = mapped_column(doc="days that it keeps in a bag; empty: as long as the store holds")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
         CheckConstraint("minimum_age BETWEEN 0 AND 120", name="minimum_age"),
         CheckConstraint("max_per_order > 0", name="max_per_order"),
+        CheckConstraint("hold_days > 0", name="hold_days"),
     )

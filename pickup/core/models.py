@@ -63,8 +63,15 @@ class Event(Base):
     at: Mapped[datetime]
     data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     request_id: Mapped[str] = mapped_column(server_default="")
+    position: Mapped[BigInt | None] = mapped_column(
+        unique=True,
+        doc="its place in the feed: given after its commit, by one at a time, so that whoever reads on misses none",
+    )
 
-    __table_args__ = (Index(None, "subject_id", "id"),)
+    __table_args__ = (
+        Index(None, "subject_id", "id"),
+        Index("ix_events_unnumbered", "id", postgresql_where=text("position IS NULL")),
+    )
 
 
 class OutboxTask(Base):

@@ -85,6 +85,16 @@ class Order(Base):
     arrival_note: Mapped[str | None]
     arrival_bay: Mapped[str | None]
     arrival_car: Mapped[str | None]
+    # What the clock still has to do about it; empty: nothing, or nothing any more. See `clockwork.py`.
+    at_risk_told_at: Mapped[datetime | None] = mapped_column(doc="when the store was told that its promise is near")
+    overdue_told_at: Mapped[datetime | None] = mapped_column(doc="when the store was told that its promise is broken")
+    remind_at: Mapped[datetime | None] = mapped_column(doc="when to say once more that it is ready")
+    warn_at: Mapped[datetime | None] = mapped_column(doc="when to say that it is not held much longer")
+    hold_extensions: Mapped[int] = mapped_column(server_default="0", doc="how often the hold was made longer")
+    put_back_since: Mapped[datetime | None] = mapped_column(
+        doc="since when a bag stands there that nobody will collect; empty: its goods are on the shelf"
+    )
+    erased_at: Mapped[datetime | None] = mapped_column(doc="when what says whose it was, was removed")
     wave_id: Mapped[uuid.UUID | None] = mapped_column(doc="the round of the store in which it is, or was, picked")
     picker_id: Mapped[int | None] = mapped_column(doc="of whoever picks it, or picked it")
     staging_place: Mapped[str | None] = mapped_column(doc="where the bag stands")
@@ -110,6 +120,19 @@ class Order(Base):
         Index(None, "wave_id", postgresql_where=text("wave_id IS NOT NULL")),
         Index("ix_orders_unpaid", "placed_at", postgresql_where=text("status = 'awaiting_payment'")),
         Index("ix_orders_held", "hold_until", postgresql_where=text("status = 'ready'")),
+        Index(
+            "ix_orders_promised",
+            "ready_by",
+            postgresql_where=text("status IN ('in_transit', 'reserved', 'picking') AND overdue_told_at IS NULL"),
+        ),
+        Index("ix_orders_remind", "remind_at", postgresql_where=text("remind_at IS NOT NULL")),
+        Index("ix_orders_warn", "warn_at", postgresql_where=text("warn_at IS NOT NULL")),
+        Index("ix_orders_put_back", "store_id", postgresql_where=text("put_back_since IS NOT NULL")),
+        Index(
+            "ix_orders_to_erase",
+            "changed_at",
+            postgresql_where=text("status IN ('collected', 'cancelled', 'expired') AND erased_at IS NULL"),
+        ),
         Index("ix_orders_offered", "offer_until", postgresql_where=text("offer_until IS NOT NULL")),
         Index("ix_orders_held_unpaid", "held_until", postgresql_where=text("held_until IS NOT NULL")),
         CheckConstraint("held_until IS NULL OR status IN ('awaiting_payment', 'placed')", name="held_until"),
@@ -128,6 +151,7 @@ class Order(Base):
         CheckConstraint("total_amount >= 0", name="total_amount"),
         CheckConstraint("returned_amount BETWEEN 0 AND total_amount", name="returned_amount"),
         CheckConstraint("reduced_amount >= 0", name="reduced_amount"),
+        CheckConstraint("hold_extensions >= 0", name="hold_extensions"),
     )
 
 

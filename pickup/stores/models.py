@@ -32,6 +32,7 @@ class Store(Base):
     opening_hours: Mapped[str] = mapped_column(server_default="", doc="OpenStreetMap syntax; empty: always open")
     timezone: Mapped[str] = mapped_column(doc="IANA name")
     phone: Mapped[str] = mapped_column(server_default="")
+    email: Mapped[str] = mapped_column(server_default="", doc="where the store itself is written to; empty: nowhere")
     prep_minutes: Mapped[int | None] = mapped_column(doc="open minutes to prepare an order; empty: the setting")
     hourly_capacity: Mapped[int | None] = mapped_column(doc="orders an hour; empty: no limit")
     hold_days: Mapped[int | None] = mapped_column(doc="days that goods are kept for the customer; empty: the setting")

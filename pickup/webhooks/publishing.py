@@ -1,0 +1,74 @@
+"""Events become public: each gets its place in the feed, and a delivery for every endpoint that wants it.
+
+The ids of events are given before their commits, so whoever reads on after the greatest id may miss one that is
+committed later. Places are given after the commits, by one process at a time: who has seen a place has seen all before
+it. Of one order the events keep their order, since each of its steps holds its row until the commit.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import ARRAY, BigInteger, DateTime, Text, bindparam, text
+
+from pickup.core import signals
+from pickup.core.db import run
+from pickup.webhooks.event_types import PUBLIC
+
+AT_ONCE = 1000
+# Any number that no other lock of this kind has.
+TURN = 7_301_124
+TOPIC = "events"
+
+_MY_TURN = text("""
+    SELECT coalesce(
+        CASE WHEN EXISTS (SELECT FROM events WHERE position IS NULL) THEN pg_try_advisory_xact_lock(:turn) END, false
+    )
+""").bindparams(bindparam("turn", type_=BigInteger()))
+_PUBLISH = text("""
+    WITH last AS (
+        SELECT coalesce(max(position), 0) AS position FROM events
+    ), fresh AS (
+        SELECT id, row_number() OVER (ORDER BY id) AS place
+        FROM (SELECT id FROM events WHERE position IS NULL ORDER BY id LIMIT :limit) AS unnumbered
+    ), numbered AS (
+        UPDATE events SET position = last.position + fresh.place
+        FROM fresh, last WHERE events.id = fresh.id
+        RETURNING events.id, events.type, events.subject_id
+    ), planned AS (
+        INSERT INTO webhook_deliveries (endpoint_id, event_id, subject_id, due_at)
+        SELECT endpoint.id, numbered.id, numbered.subject_id, :now
+        FROM numbered
+        LEFT JOIN orders ON orders.id = numbered.subject_id
+        JOIN webhook_endpoints AS endpoint
+          ON endpoint.disabled_at IS NULL
+         AND (endpoint.events = '{}' OR numbered.type = ANY(endpoint.events))
+         AND (orders.client_id = endpoint.client_id OR orders.id IS NULL)
+        WHERE numbered.type = ANY(:public)
+        ORDER BY numbered.id
+    )
+    SELECT count(*) AS numbered, array_agg(DISTINCT subject_id) FILTER (WHERE type = ANY(:public)) AS told
+    FROM numbered
+""").bindparams(
+    bindparam("now", type_=DateTime(timezone=True)),
+    bindparam("public", type_=ARRAY(Text())),
+    bindparam("limit", type_=BigInteger()),
+)
+
+
+def publish(now: datetime) -> int:
+    """Give committed events their places and their deliveries, and wake who waits for them.
+
+    Returns:
+        How many there were; none, too, where another process is at it.
+    """
+    if not run(_MY_TURN, {"turn": TURN}).scalar_one():
+        return 0
+    # A statement of its own: it has to see what the one who had the turn before has committed.
+    numbered, told = run(_PUBLISH, {"now": now, "public": list(PUBLIC), "limit": AT_ONCE}).one()
+    if told:
+        signals.after_commit(signals.NEWS, [TOPIC, *map(topic_of, told)])
+    return int(numbered)
+
+
+def topic_of(subject_id: object) -> str:
+    """The subject of `signals.NEWS` for the events of one order."""
+    return f"{TOPIC}:{subject_id}"
