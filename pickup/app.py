@@ -1,9 +1,6 @@
 """The application factory: wiring only."""
 
-import os
 import secrets
-from contextlib import suppress
-from pathlib import Path
 
 import redis
 from flask import Flask
@@ -18,6 +15,7 @@ from pickup.config import ROOT, Settings
 from pickup.core import api, compression, db, health, logging, metrics, pages, problems, signals, streaming
 from pickup.core import commands as core_commands
 from pickup.core.gauges import outbox_gauges
+from pickup.core.own_secrets import kept_secret
 from pickup.customer import views as customer_views
 from pickup.home import views as home_views
 from pickup.inventory import commands as inventory_commands
@@ -57,6 +55,7 @@ from pickup.staff import live_views as staff_live_views
 from pickup.staff import money_views as staff_money_views
 from pickup.staff import offline_views as staff_offline_views
 from pickup.staff import picking_views as staff_picking_views
+from pickup.staff import push_views as staff_push_views
 from pickup.staff import returns_views as staff_returns_views
 from pickup.staff import sign_in_views as staff_sign_in_views
 from pickup.staff import views as staff_views
@@ -90,7 +89,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         retry=Retry(NoBackoff(), 1),
     )
     app.config.update(
-        SECRET_KEY=settings.secret_key or _own_secret_key(settings.home),
+        SECRET_KEY=settings.secret_key or kept_secret(settings.home, "secret_key", lambda: secrets.token_hex(32)),
         MAX_CONTENT_LENGTH=settings.request_body_max_bytes,
     )
     if settings.trusted_proxies:
@@ -127,6 +126,7 @@ def _register_api(app: Flask) -> None:
         pricing_views.blueprint,
         store_views.blueprint,
         till_views.blueprint,
+        notification_views.api,
     ):
         rest.register_blueprint(blueprint)
     app.register_blueprint(gateway_views.blueprint)
@@ -146,6 +146,7 @@ def _register_pages(app: Flask) -> None:
         staff_goods_views.blueprint,
         staff_live_views.blueprint,
         staff_offline_views.blueprint,
+        staff_push_views.blueprint,
         staff_returns_views.blueprint,
         staff_money_views.blueprint,
         management_views.blueprint,
@@ -175,17 +176,3 @@ def _register_commands(app: Flask) -> None:
         till_commands.prices_group,
     ):
         app.cli.add_command(group)
-
-
-def _own_secret_key(home: Path) -> str:
-    """Without `PICKUP_SECRET_KEY` the checkout makes its own key and keeps it, so that a restart ends no session."""
-    path, draft = home / "secret_key", home / f"secret_key.{os.getpid()}"
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
-        # A link appears whole or not at all, and only once: processes that start together agree on one key.
-        with suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
-    return path.read_text()

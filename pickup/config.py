@@ -5,8 +5,9 @@ The unit stands in each name. `CONTRACT` variables (`PORT`, `PICKUP_HOME`, `PICK
 """
 
 import hashlib
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -29,6 +30,9 @@ IF_SHORT = ("part", "move", "cancel")
 BEFORE_HOLD_LAPSES = ("capture", "renew")
 SIGNATURES = ("off", "ask")
 PAYMENT_METHODS = ("sandbox", "stripe")
+MESSAGE_CHANNELS = ("email", "sms")
+# Two times of the day, or nothing: `notifications.quiet_hours` reads it.
+QUIET_HOURS = re.compile(r"\s*|([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 GEOCODERS = ("none", "nominatim", "photon", "arcgis")
 # Those of `stores.models.StoreKind`, which stands floors above.
 STORE_KINDS = ("store", "warehouse", "partner")
@@ -50,6 +54,14 @@ class Settings:
     smtp_url: str | None
     mail_from: str
     mail_catcher_folder: Path | None
+    message_channels: tuple[str, ...]
+    quiet_hours: str
+    twilio_account_sid: str | None
+    twilio_auth_token: str | None = field(repr=False)
+    twilio_api_base: str | None
+    sms_from: str | None
+    vapid_private_key: str | None = field(repr=False)
+    vapid_contact: str
 
     web_workers: int
     web_threads: int
@@ -156,6 +168,14 @@ class Settings:
                 smtp_url=env.str("SMTP_URL", None),
                 mail_catcher_folder=env.path("MAIL_FOLDER", None),
                 mail_from=env.str("MAIL_FROM", "Store pickup <pickup@example.com>"),
+                message_channels=_words(env.str("MESSAGE_CHANNELS", "email", validate=_are_words_of(MESSAGE_CHANNELS))),
+                quiet_hours=env.str("QUIET_HOURS", "21:00-08:00", validate=_are_quiet_hours),
+                twilio_account_sid=env.str("TWILIO_ACCOUNT_SID", "") or None,
+                twilio_auth_token=env.str("TWILIO_AUTH_TOKEN", "") or None,
+                twilio_api_base=env.str("TWILIO_API_BASE", "") or None,
+                sms_from=env.str("SMS_FROM", "") or None,
+                vapid_private_key=env.str("VAPID_PRIVATE_KEY", "") or None,
+                vapid_contact=env.str("VAPID_CONTACT", "mailto:pickup@example.com"),
                 web_workers=env.int("WEB_WORKERS", 2, validate=Range(1)),
                 web_threads=env.int("WEB_THREADS", 16, validate=Range(1)),
                 web_streams=env.int("WEB_STREAMS", 32, validate=Range(0)),
@@ -185,7 +205,7 @@ class Settings:
                 till_silent_minutes=env.int("TILL_SILENT_MINUTES", 1440, validate=Range(0, MINUTES_MAX)),
                 till_late_minutes=env.int("TILL_LATE_MINUTES", 60, validate=Range(0, MINUTES_MAX)),
                 payment_methods=_words(
-                    env.str("PAYMENT_METHODS", ",".join(PAYMENT_METHODS), validate=_are_payment_methods)
+                    env.str("PAYMENT_METHODS", ",".join(PAYMENT_METHODS), validate=_are_words_of(PAYMENT_METHODS))
                 ),
                 payment_timeout_minutes=env.int("PAYMENT_TIMEOUT_MINUTES", 30, validate=Range(1)),
                 hold_while_paying_minutes=env.int("HOLD_WHILE_PAYING_MINUTES", 0, validate=Range(0, MINUTES_MAX)),
@@ -207,10 +227,17 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (word.strip() for word in text.split(","))))
 
 
-def _are_payment_methods(text: str) -> None:
-    unknown = [word for word in _words(text) if word not in PAYMENT_METHODS]
-    if unknown or not _words(text):
-        raise ValidationError(f"{text[:60]!r} must be a list of {', '.join(PAYMENT_METHODS)}.")
+def _are_words_of(known: tuple[str, ...]) -> Callable[[str], None]:
+    def check(text: str) -> None:
+        if not _words(text) or any(word not in known for word in _words(text)):
+            raise ValidationError(f"{text[:60]!r} must be a list of {', '.join(known)}.")
+
+    return check
+
+
+def _are_quiet_hours(text: str) -> None:
+    if not QUIET_HOURS.fullmatch(text):
+        raise ValidationError(f"{text[:60]!r} must be two times of the day such as 21:00-08:00, or empty.")
 
 
 def _units_by_kind(text: str) -> dict[str, int]:

@@ -24,6 +24,9 @@ class ApiClient:
     def put(self, path: str, body: Any) -> TestResponse:
         return self.app.test_client().put(path, json=body, headers=self._headers())
 
+    def delete(self, path: str) -> TestResponse:
+        return self.app.test_client().delete(path, headers=self._headers())
+
     def send(self, method: str, path: str, raw: bytes, **headers: str) -> TestResponse:
         all_headers = self._headers() | {"Content-Type": "application/json"} | headers
         return self.app.test_client().open(path, method=method, data=raw, headers=all_headers)

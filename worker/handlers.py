@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from pickup.core.outbox import Task
-from pickup.orders import announcing, closing, collector_mails, confirming, holding, reserving, settling, shortages
+from pickup.orders import (
+    announcing,
+    closing,
+    collector_mails,
+    confirming,
+    holding,
+    reserving,
+    settling,
+    shortages,
+    telling,
+)
 
 Effect = Callable[[Sequence[Task], datetime], Sequence[Task]]
 
@@ -29,15 +39,16 @@ class Batch:
 class Remote:
     """Many tasks, with a call to somebody else for each of them between two transactions for all.
 
-    `prepare` says by task id what to ask for (no entry: nothing any more); `performing` opens what the calls need and
-    gives the function that asks, outside of any transaction, for one after the other; `record` keeps the answers. A
-    call may be made twice for one task, so it carries a key that makes the second one harmless.
+    `prepare` says by task id what to ask for (no entry: nothing any more; `Later`: not yet); `performing` opens what
+    the calls need and gives the function that asks, outside of any transaction, for one after the other; `record` keeps
+    the answers, and returns the tasks that are to be done once more. A call may be made twice for one task, so it
+    carries a key that makes the second one harmless.
     """
 
     queue: str
     prepare: Callable[[Sequence[Task], datetime], Mapping[int, Any]]
     performing: Callable[[], AbstractContextManager[Callable[[Any], Any]]]
-    record: Callable[[Sequence[tuple[Task, Any]], datetime], None]
+    record: Callable[[Sequence[tuple[Task, Any]], datetime], Sequence[Task] | None]
     size: int = 50
     pace_seconds: float = 0.2
 
@@ -52,10 +63,10 @@ HANDLERS: dict[str, Batch | Remote] = {
     "ask_gateway": Remote("payments", confirming.prepare, confirming.performing, confirming.record),
     "settle_payment": Remote("payments", settling.prepare, settling.performing, settling.record),
     "notify_customer": Remote(
-        "notifications", announcing.prepare, announcing.performing, announcing.record, pace_seconds=0.5
+        "notifications", announcing.prepare, telling.performing, telling.record, pace_seconds=0.5
     ),
     "notify_collector": Remote(
-        "notifications", collector_mails.prepare, announcing.performing, announcing.record, pace_seconds=0.5
+        "notifications", collector_mails.prepare, telling.performing, telling.record, pace_seconds=0.5
     ),
 }
 

@@ -16,7 +16,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import BUSY_SQLSTATES, db, in_transaction, sqlstate, undo, unit_of_work
 from pickup.core.logging import log
 from pickup.core.metrics import TASKS
-from pickup.core.outbox import Task
+from pickup.core.outbox import Later, Task
 from pickup.payments.gateway import GatewayRefused, GatewayUnreachable
 from worker.app import app
 from worker.handlers import HANDLERS, Batch, Effect, Remote
@@ -116,12 +116,15 @@ def _prepare(name: str, handler: Remote, waiting: deque[tuple[Task, Any]], task_
         outbox.keep_leased((task.id for task in tasks), now=now, lease_seconds=settings.outbox_lease_seconds)
         wanted = handler.prepare(tasks, now)
         outbox.complete([task for task in tasks if task.id not in wanted])
+        outbox.defer({task_id: each for task_id, each in wanted.items() if isinstance(each, Later)})
         return tasks, wanted
 
     tasks, wanted = in_transaction(work)
     # Kept as it was read: the rollback of another task would have it read again, in the midst of a call.
     db.session.expunge_all()
-    waiting.extend((task, wanted[task.id]) for task in tasks if task.id in wanted)
+    waiting.extend(
+        (task, wanted[task.id]) for task in tasks if task.id in wanted and not isinstance(wanted[task.id], Later)
+    )
     TASKS.labels(name, "done").inc(len(tasks) - len(wanted))
 
 
@@ -148,9 +151,10 @@ def _record(name: str, handler: Remote, answers: Mapping[int, tuple[Task, Any]],
     def work() -> int:
         # Without those where another copy of this job was faster, and has recorded the same.
         tasks = outbox.claim(task_ids)
-        handler.record([answers[task.id] for task in tasks], utcnow())
-        outbox.complete(tasks)
-        return len(tasks)
+        left = {task.id for task in handler.record([answers[task.id] for task in tasks], utcnow()) or ()}
+        outbox.hand_back(left, now=utcnow())
+        outbox.complete([task for task in tasks if task.id not in left])
+        return len(tasks) - len(left)
 
     TASKS.labels(name, "done").inc(in_transaction(work))
 

@@ -28,9 +28,9 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from pickup.core.db import db, run
+from pickup.core.db import db, run, table_of
 from pickup.core.logging import request_id
 from pickup.core.models import Event, OutboxTask
 
@@ -67,6 +67,13 @@ class Leased:
     deaths: int
     ran_out: bool
     """Whether it was leased before, and nobody has said since what became of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A task whose time has not come."""
+
+    at: datetime
 
 
 # Goes on from `told (subject_id, data, position)`, which a statement that changes something makes of what it changed:
@@ -199,6 +206,26 @@ def hand_back(task_ids: Iterable[int], *, now: datetime) -> None:
         .where(OutboxTask.id == any_(_bigints(task_ids)))
         .values(due_at=now, leased=False)
         .execution_options(synchronize_session=False)
+    )
+
+
+def defer(later: Mapping[int, Later]) -> None:
+    """The time of these tasks has not come. What comes later of their subjects waits behind them."""
+    for task_id, wanted in later.items():
+        db.session.execute(
+            update(OutboxTask)
+            .where(OutboxTask.id == task_id)
+            .values(due_at=wanted.at, leased=False)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def enqueue(event_id: int, handler: str, subject_id: uuid.UUID, *, now: datetime) -> None:
+    """One more task about an event that happened before; none if there is one."""
+    db.session.execute(
+        insert(table_of(OutboxTask))
+        .values(event_id=event_id, handler=handler, subject_id=subject_id, due_at=now)
+        .on_conflict_do_nothing()
     )
 
 

@@ -95,7 +95,7 @@ class Phone(Text):
     """A telephone number as people write it."""
 
     def __init__(self, **kwargs: Any) -> None:
-        pattern = validate.Regexp(r"^\+?[0-9][0-9 ()./-]{3,30}$", error="Not a telephone number.")
+        pattern = validate.Regexp(r"^\+?\(?[0-9][0-9 ()./-]{3,30}$", error="Not a telephone number.")
         super().__init__(max_length=32, validators=[pattern], **kwargs)
 
 

@@ -15,12 +15,14 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pickup.config import Settings
+from pickup.notifications.channels import Undeliverable
 from pickup.notifications.models import Message
 
 Whole = TypeVar("Whole", bound=MIMEPart)
 
 TIMEOUT_SECONDS = 10
 DEFAULT_PORTS = {"smtp": 25, "smtps": 465}
+FOR_GOOD = 500  # RFC 5321 §4.2.1: 5yz is a permanent negative answer
 CLOSING = 421  # RFC 5321 §3.8: the server is about to close the connection
 
 
@@ -88,6 +90,7 @@ class EmailDelivery:
             inline_images: PNG by content id, for the HTML part.
 
         Raises:
+            Undeliverable: the server does not know the recipient.
             OSError, smtplib.SMTPException: it was not accepted; try again later.
         """
         if self._away:
@@ -96,6 +99,10 @@ class EmailDelivery:
         used_before = self._server is not None
         try:
             self._hand_over(mail)
+        except smtplib.SMTPRecipientsRefused as error:
+            if all(code >= FOR_GOOD for code, _ in error.recipients.values()):
+                raise Undeliverable(f"{error.recipients}") from error
+            raise
         except smtplib.SMTPException as error:
             if not _closed_by(error) or not used_before or self._away:
                 raise

@@ -1,25 +1,20 @@
 """What the customer is told, and when: one message per event, by the table `MESSAGES`."""
 
-import io
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import segno
 from babel.dates import format_datetime
 from babel.numbers import format_currency
 
-from pickup.core.outbox import Task
+from pickup.core.outbox import Later, Task
 from pickup.core.types import Money
 from pickup.notifications import service as notifications
-from pickup.notifications.models import Message
-from pickup.orders import queries
+from pickup.orders import queries, telling
 from pickup.orders.models import Order
 from pickup.orders.presenting import page_url
+from pickup.orders.telling import QR_CONTENT_ID, Announcement
 from pickup.stores.directory import directory
 
 MESSAGES = {
@@ -33,28 +28,19 @@ MESSAGES = {
 # These show the code as a picture, too.
 WITH_QR = frozenset({"ready"})
 TIME_FORMAT = "EEEE d MMMM, HH:mm"
-QR_CONTENT_ID = "pickup-code"
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
-    """A message that waits to be sent."""
-
-    message: Message
-    code: str | None
-    """What the picture in it says, if it has one."""
-
-
-def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement]:
+def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | Later]:
     """Write the messages about events; by task, without those where there is nothing to say or it has been said."""
     orders = queries.get_orders(task.subject_id for task in tasks)
     about = [(task, order) for task in tasks if not _is_said(task, order := orders[task.subject_id])]
-    messages = notifications.write_messages([_draft(task, order) for task, order in about], now=now)
-    return {
-        task.id: Announcement(message, order.pickup_code if message.kind in WITH_QR else None)
-        for (task, order), message in zip(about, messages, strict=True)
-        if message.sent_at is None
-    }
+    return telling.write(
+        [
+            (task, draft := _draft(task, order), order.pickup_code if draft.kind in WITH_QR else None)
+            for task, order in about
+        ],
+        now,
+    )
 
 
 def _is_said(task: Task, order: Order) -> bool:
@@ -64,31 +50,6 @@ def _is_said(task: Task, order: Order) -> bool:
         or (task.event_type == "order.reserved" and task.data.get("from") == "in_transit")  # when it was sent for
         or (task.event_type == "order.withdrawn" and order.offer is None)  # chosen, or cancelled, meanwhile
     )
-
-
-@contextmanager
-def performing() -> Iterator[Callable[[Announcement], uuid.UUID]]:
-    """What sends an announcement, and answers with the id of its message; many go over one connection."""
-    with notifications.delivery() as send:
-
-        def perform(announcement: Announcement) -> uuid.UUID:
-            code = announcement.code
-            send(announcement.message, {QR_CONTENT_ID: qr_png(code)} if code else {})
-            return announcement.message.id
-
-        yield perform
-
-
-def record(sent: Sequence[tuple[Task, uuid.UUID]], now: datetime) -> None:
-    """They are sent."""
-    notifications.record_sent((message_id for _, message_id in sent), now=now)
-
-
-def qr_png(code: str) -> bytes:
-    """A pickup code as a picture that a scanner reads from a telephone."""
-    picture = io.BytesIO()
-    segno.make(code, micro=False, error="m").save(picture, kind="png", scale=6, border=3)
-    return picture.getvalue()
 
 
 def local_time(at: datetime, order: Order) -> str:
@@ -118,8 +79,10 @@ def _draft(task: Task, order: Order) -> notifications.Draft:
         event_id=task.event_id,
         order_id=order.id,
         kind=MESSAGES[task.event_type],
-        recipient=order.customer_email,
+        addresses=telling.addresses(order.customer_email, order.customer_phone, order),
         locale=order.locale,
+        timezone=order.store.timezone,
+        customer=(order.client_id, order.customer_email),
         context=_context(order),
     )
 

@@ -8,20 +8,21 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, Uuid, all_, any_, bindparam, func, select
 
 from pickup.core.db import db
-from pickup.core.outbox import Task
+from pickup.core.outbox import Later, Task
 from pickup.notifications import service as notifications
 from pickup.notifications.models import Message
-from pickup.orders import collectors, queries
-from pickup.orders.announcing import QR_CONTENT_ID, Announcement, local_time
+from pickup.orders import collectors, queries, telling
+from pickup.orders.announcing import local_time
 from pickup.orders.models import Order
 from pickup.orders.presenting import collector_url
+from pickup.orders.telling import QR_CONTENT_ID, Announcement
 
 KIND = "collector"
 # Whoever has the customer's link may have us write to anybody: not to everybody.
 MAILS_MAX = 5
 
 
-def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement]:
+def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | Later]:
     """Write the messages to collectors who may still collect; by task."""
     orders = queries.get_orders(task.subject_id for task in tasks)
     written = _written(tasks)
@@ -31,12 +32,7 @@ def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement]:
         if collectors.is_still_named(order := orders[task.subject_id], task.data)
         and written.get(order.id, 0) < MAILS_MAX
     ]
-    messages = notifications.write_messages([_draft(task, order) for task, order in about], now=now)
-    return {
-        task.id: Announcement(message, order.collector_code)
-        for (task, order), message in zip(about, messages, strict=True)
-        if message.sent_at is None
-    }
+    return telling.write([(task, _draft(task, order), order.collector_code) for task, order in about], now)
 
 
 def _written(tasks: Sequence[Task]) -> dict[uuid.UUID, int]:
@@ -59,8 +55,9 @@ def _draft(task: Task, order: Order) -> notifications.Draft:
         event_id=task.event_id,
         order_id=order.id,
         kind=KIND,
-        recipient=order.collector_email or "",
+        addresses=telling.addresses(order.collector_email, order.collector_phone, order),
         locale=order.locale,
+        timezone=order.store.timezone,
         context={
             "order": order,
             "store": order.store,

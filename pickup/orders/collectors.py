@@ -58,7 +58,7 @@ def name_collector(order: Order, collector: Mapping[str, Any] | None, *, actor: 
 
 def tell(order: Order, *, now: datetime) -> None:
     """Have the collector of an order that is ready told, where there is an address."""
-    if order.collector_code and order.collector_email:
+    if order.collector_code and (order.collector_email or order.collector_phone):
         outbox.emit(NAMED, {order.id: {"named_at": _named_at(order)}}, at=now)
 
 

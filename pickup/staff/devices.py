@@ -7,6 +7,7 @@ from datetime import datetime
 from pickup.core.db import db
 from pickup.core.errors import InvalidFields
 from pickup.core.languages import _, later
+from pickup.notifications import push
 from pickup.staff import audit, queries
 from pickup.staff.errors import DeviceNotFound, ManagerNeeded
 from pickup.staff.models import Device
@@ -60,6 +61,7 @@ def revoke(who: Associate, device_id: int, *, now: datetime) -> Device:
         raise DeviceNotFound("This store has no such tablet.")
     if device.revoked_at is None:
         device.revoked_at, device.revoked_by = now, who.name
+        push.forget_device(device.id)
         audit.record(who, "revoke_device", now=now, store_id=device.store_id, revoked=device.id, name=device.name)
     return device
 

@@ -11,6 +11,7 @@ from pickup.core.clock import utcnow
 from pickup.core.languages import later
 from pickup.core.pages import Pages
 from pickup.inventory import transfers
+from pickup.notifications import push
 from pickup.orders import money_problems
 from pickup.orders import queries as orders
 from pickup.orders.errors import OrderNotFound
@@ -38,7 +39,9 @@ blueprint.before_request(admit)
 def show_board() -> Answer:
     """The store's orders, and, right after a handover, what to hand out."""
     now = utcnow()
-    return render_template("staff/board.html", **_board(now), handed_over=_just_handed_over(now))
+    return render_template(
+        "staff/board.html", **_board(now), handed_over=_just_handed_over(now), push_key=push.public_key()
+    )
 
 
 @blueprint.get("/board")

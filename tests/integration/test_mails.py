@@ -155,7 +155,7 @@ def test_a_mail_at_which_the_server_hangs_up_each_time_stops_nobody_else(tell, m
 
 def channel_to(url, jobs, monkeypatch):
     channel = email.EmailChannel(replace(jobs.app.extensions["settings"], smtp_url=url))
-    monkeypatch.setitem(jobs.app.extensions, "email", channel)
+    monkeypatch.setitem(jobs.app.extensions, "channels", {"email": channel})
 
 
 def test_a_server_that_goes_away_gets_the_rest_later(tell, jobs, monkeypatch, mailbox):

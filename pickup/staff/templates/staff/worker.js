@@ -51,6 +51,19 @@ const file = async (request) => {
   }
 };
 
+// Somebody is called: an order has come, or its customer.
+addEventListener("push", (event) => {
+  const { title, body, tag } = event.data.json();
+  const icon = FILES.find((address) => address.includes("icon"));
+  event.waitUntil(registration.showNotification(title, { body, tag, icon, renotify: true, requireInteraction: true }));
+});
+addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(
+    clients.matchAll({ type: "window" }).then(([open]) => (open ? open.focus() : clients.openWindow("/staff"))),
+  );
+});
+
 addEventListener("fetch", (event) => {
   const address = new URL(event.request.url);
   if (address.origin !== location.origin) return;
