@@ -45,6 +45,7 @@ from pickup.payments import service as payments
 from pickup.payments import views as gateway_views
 from pickup.payments.gauges import payment_gauges
 from pickup.pricing import views as pricing_views
+from pickup.privacy import commands as privacy_commands
 from pickup.reference import views as reference_views
 from pickup.shop import views as shop_views
 from pickup.staff import commands as staff_commands
@@ -172,6 +173,7 @@ def _register_commands(app: Flask) -> None:
         core_commands.outbox_group,
         inventory_commands.stock_group,
         order_commands.payments_group,
+        privacy_commands.customers_group,
         staff_commands.staff_group,
         till_commands.prices_group,
     ):

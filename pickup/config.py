@@ -108,6 +108,7 @@ class Settings:
 
     outbox_lease_seconds: int
     idempotency_keep_hours: int
+    keep_personal_data_days: int
 
     shop_api_url: str
     shop_api_key: str | None = field(repr=False)
@@ -217,6 +218,7 @@ class Settings:
                 stripe_api_base=env.str("STRIPE_API_BASE", "") or None,
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
                 idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
+                keep_personal_data_days=env.int("KEEP_PERSONAL_DATA_DAYS", 365, validate=Range(0, 36_500)),
                 shop_api_url=env.str("SHOP_API_URL", f"http://127.0.0.1:{port}"),
                 shop_api_key=env.str("SHOP_API_KEY", "") or None,
             )

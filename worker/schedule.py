@@ -17,6 +17,7 @@ from pickup.core.db import undo
 from pickup.core.logging import log
 from pickup.inventory import checking
 from pickup.orders import holding, lapsing, money_checks, sweeping
+from pickup.privacy import erasing
 from pickup.tills import lateness, silence
 from worker.app import app
 
@@ -34,6 +35,7 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (60, lateness.watch_registers),
     (600, sweeping.forget_declines),
     (3600, sweeping.forget_idempotency_keys),
+    (3600, erasing.erase_due),
 )
 # The checks of the books take their time, more so those that ask a gateway: nothing that is due waits for them.
 CHECKS: tuple[tuple[float, Job], ...] = (

@@ -54,7 +54,9 @@ def upgrade() -> None:
 
 
 def _add_clock() -> None:
-    for name in ('at_risk_told_at', 'overdue_told_at', 'remind_at', 'warn_at', 'put_back_since', 'erased_at'):
+    for name in (
+        'at_risk_told_at', 'overdue_told_at', 'remind_at', 'warn_at', 'put_back_since', 'erase_requested_at', 'erased_at'
+    ):
         op.add_column('orders', sa.Column(name, TIME, nullable=True))
     op.add_column('orders', sa.Column('hold_extensions', sa.Integer(), server_default='0', nullable=False))
     op.create_check_constraint(op.f('ck_orders_hold_extensions'), 'orders', 'hold_extensions >= 0')
@@ -67,6 +69,7 @@ def _add_clock() -> None:
         ('ix_orders_remind', ['remind_at'], 'remind_at IS NOT NULL'),
         ('ix_orders_warn', ['warn_at'], 'warn_at IS NOT NULL'),
         ('ix_orders_put_back', ['store_id'], 'put_back_since IS NOT NULL'),
+        ('ix_orders_erase_requested', ['id'], 'erase_requested_at IS NOT NULL'),
         ('ix_orders_to_erase', ['changed_at'], f'{FINAL} AND erased_at IS NULL'),
     ):
         op.create_index(name, 'orders', columns, postgresql_where=sa.text(where))
@@ -216,7 +219,8 @@ def downgrade() -> None:
     for name in ('provider_id', 'failed_at', 'failure'):
         op.drop_column('messages', name)
     for name in (
-        'hold_extensions', 'at_risk_told_at', 'overdue_told_at', 'remind_at', 'warn_at', 'put_back_since', 'erased_at'
+        'hold_extensions', 'at_risk_told_at', 'overdue_told_at', 'remind_at', 'warn_at', 'put_back_since',
+        'erase_requested_at', 'erased_at',
     ):
         op.drop_column('orders', name)
     op.drop_column('products', 'hold_days')

@@ -55,6 +55,8 @@ POSTGRES_SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
+    # Without what it would quote of a row that it refuses: whose order it was is nothing for a log.
+    "log_error_verbosity": "terse",
 }
 VALKEY_SETTINGS = {
     "port": "0",

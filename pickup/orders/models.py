@@ -94,6 +94,9 @@ class Order(Base):
     put_back_since: Mapped[datetime | None] = mapped_column(
         doc="since when a bag stands there that nobody will collect; empty: its goods are on the shelf"
     )
+    erase_requested_at: Mapped[datetime | None] = mapped_column(
+        doc="its customer wants to be forgotten: as soon as it is closed"
+    )
     erased_at: Mapped[datetime | None] = mapped_column(doc="when what says whose it was, was removed")
     wave_id: Mapped[uuid.UUID | None] = mapped_column(doc="the round of the store in which it is, or was, picked")
     picker_id: Mapped[int | None] = mapped_column(doc="of whoever picks it, or picked it")
@@ -128,6 +131,7 @@ class Order(Base):
         Index("ix_orders_remind", "remind_at", postgresql_where=text("remind_at IS NOT NULL")),
         Index("ix_orders_warn", "warn_at", postgresql_where=text("warn_at IS NOT NULL")),
         Index("ix_orders_put_back", "store_id", postgresql_where=text("put_back_since IS NOT NULL")),
+        Index("ix_orders_erase_requested", "id", postgresql_where=text("erase_requested_at IS NOT NULL")),
         Index(
             "ix_orders_to_erase",
             "changed_at",
