@@ -37,7 +37,6 @@ from pickup.management import (
 )
 from pickup.management import views as management_views
 from pickup.notifications import service as notifications
-from pickup.notifications import views as notification_views
 from pickup.orders import commands as order_commands
 from pickup.orders import returns_views as order_returns_views
 from pickup.orders import views as order_views
@@ -134,7 +133,6 @@ def _register_api(app: Flask) -> None:
 
 def _register_pages(app: Flask) -> None:
     pages.init_app(app, app.extensions["settings"])
-    app.register_blueprint(notification_views.blueprint)
     for blueprint in (
         home_views.blueprint,
         reference_views.blueprint,
@@ -171,6 +169,7 @@ def _register_commands(app: Flask) -> None:
         core_commands.outbox_group,
         inventory_commands.stock_group,
         order_commands.payments_group,
+        order_commands.messages_group,
         staff_commands.staff_group,
         till_commands.prices_group,
     ):

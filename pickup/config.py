@@ -32,6 +32,8 @@ PAYMENT_METHODS = ("sandbox", "stripe")
 GEOCODERS = ("none", "nominatim", "photon", "arcgis")
 # Those of `stores.models.StoreKind`, which stands floors above.
 STORE_KINDS = ("store", "warehouse", "partner")
+# Those of `core.languages.LANGUAGES`.
+LANGUAGES = ("en", "es", "zh")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,8 @@ class Settings:
     smtp_url: str | None
     mail_from: str
     mail_catcher_folder: Path | None
+    messages_folder: Path | None
+    store_language: str
 
     web_workers: int
     web_threads: int
@@ -156,6 +160,8 @@ class Settings:
                 smtp_url=env.str("SMTP_URL", None),
                 mail_catcher_folder=env.path("MAIL_FOLDER", None),
                 mail_from=env.str("MAIL_FROM", "Store pickup <pickup@example.com>"),
+                messages_folder=_folder(env.str("MESSAGES_FOLDER", "", validate=_is_folder)),
+                store_language=env.str("STORE_LANGUAGE", "en", validate=OneOf(LANGUAGES)),
                 web_workers=env.int("WEB_WORKERS", 2, validate=Range(1)),
                 web_threads=env.int("WEB_THREADS", 16, validate=Range(1)),
                 web_streams=env.int("WEB_STREAMS", 32, validate=Range(0)),
@@ -200,6 +206,15 @@ class Settings:
                 shop_api_url=env.str("SHOP_API_URL", f"http://127.0.0.1:{port}"),
                 shop_api_key=env.str("SHOP_API_KEY", "") or None,
             )
+
+
+def _folder(text: str) -> Path | None:
+    return Path(text).resolve() if text else None
+
+
+def _is_folder(text: str) -> None:
+    if text and not Path(text).is_dir():
+        raise ValidationError(f"{text[:200]!r} is not a folder.")
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from pickup.core.outbox import Task
-from pickup.orders import announcing, closing, collector_mails, confirming, holding, reserving, settling, shortages
+from pickup.orders import (
+    announcing,
+    closing,
+    collector_mails,
+    confirming,
+    holding,
+    reserving,
+    settling,
+    shortages,
+    store_mails,
+)
 
 Effect = Callable[[Sequence[Task], datetime], Sequence[Task]]
 
@@ -56,6 +66,9 @@ HANDLERS: dict[str, Batch | Remote] = {
     ),
     "notify_collector": Remote(
         "notifications", collector_mails.prepare, announcing.performing, announcing.record, pace_seconds=0.5
+    ),
+    "notify_store": Remote(
+        "notifications", store_mails.prepare, announcing.performing, announcing.record, pace_seconds=0.5
     ),
 }
 

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Flask, current_app, render_template
+from flask import Flask, current_app
 from sqlalchemy import ARRAY, BigInteger, Uuid, any_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pickup.config import Settings
 from pickup.core.db import db, table_of
 from pickup.core.types import new_id
+from pickup.notifications import writing
 from pickup.notifications.email import EmailChannel
 from pickup.notifications.models import Message
-
-# The locales that templates exist for; others read English.
-LOCALES = frozenset({"en"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +27,10 @@ class Draft:
     order_id: uuid.UUID
     kind: str
     recipient: str
-    locale: str
+    language: str
+    """A code of `core.languages`."""
     context: Mapping[str, Any]
+    """What the templates of the kind speak of, in that language."""
 
 
 def write_messages(drafts: Sequence[Draft], *, now: datetime) -> list[Message]:
@@ -83,11 +83,8 @@ def _written(drafts: Sequence[Draft]) -> dict[tuple[int, str], Message]:
 
 
 def _row(draft: Draft, now: datetime) -> dict[str, Any]:
-    locale = draft.locale if draft.locale in LOCALES else "en"
-    subject, text, html = (
-        render_template(f"messages/{locale}/{draft.kind}.{part}", **draft.context)
-        for part in ("subject", "txt", "html")
-    )
+    write = writing.writer().write
+    subject, text, html = (write(draft.kind, part, draft.language, draft.context) for part in writing.MAIL)
     return {
         "id": new_id(),
         "event_id": draft.event_id,
@@ -95,7 +92,7 @@ def _row(draft: Draft, now: datetime) -> dict[str, Any]:
         "kind": draft.kind,
         "channel": "email",
         "recipient": draft.recipient,
-        "subject": " ".join(subject.split()),
+        "subject": subject,
         "text_body": text,
         "html_body": html,
         "created_at": now,
@@ -104,5 +101,6 @@ def _row(draft: Draft, now: datetime) -> dict[str, Any]:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Set up the channels."""
+    """Set up the channels, and what they say."""
+    writing.init_app(app, settings)
     app.extensions["email"] = EmailChannel(settings)

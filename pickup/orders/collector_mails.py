@@ -7,14 +7,16 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Uuid, all_, any_, bindparam, func, select
 
+from pickup.core import languages
 from pickup.core.db import db
 from pickup.core.outbox import Task
 from pickup.notifications import service as notifications
 from pickup.notifications.models import Message
 from pickup.orders import collectors, queries
-from pickup.orders.announcing import QR_CONTENT_ID, Announcement, local_time
+from pickup.orders.announcing import Announcement, announcements, language_of
+from pickup.orders.message_contexts import Stores, collector_context
 from pickup.orders.models import Order
-from pickup.orders.presenting import collector_url
+from pickup.stores.directory import fresh_directory
 
 KIND = "collector"
 # Whoever has the customer's link may have us write to anybody: not to everybody.
@@ -31,12 +33,9 @@ def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement]:
         if collectors.is_still_named(order := orders[task.subject_id], task.data)
         and written.get(order.id, 0) < MAILS_MAX
     ]
-    messages = notifications.write_messages([_draft(task, order) for task, order in about], now=now)
-    return {
-        task.id: Announcement(message, order.collector_code)
-        for (task, order), message in zip(about, messages, strict=True)
-        if message.sent_at is None
-    }
+    stores = fresh_directory().by_id if about else {}
+    drafts = [_draft(task, order, stores, now) for task, order in about]
+    return announcements(about, drafts, now, codes={order.id: order.collector_code for _, order in about})
 
 
 def _written(tasks: Sequence[Task]) -> dict[uuid.UUID, int]:
@@ -54,21 +53,15 @@ def _array(values: list[Any], kind: Any) -> Any:
     return bindparam(None, values, type_=ARRAY(kind), unique=True)
 
 
-def _draft(task: Task, order: Order) -> notifications.Draft:
+def _draft(task: Task, order: Order, stores: Stores, now: datetime) -> notifications.Draft:
+    language = language_of(order)
+    with languages.speaking(language):
+        context = collector_context(order, stores, now=now)
     return notifications.Draft(
         event_id=task.event_id,
         order_id=order.id,
         kind=KIND,
         recipient=order.collector_email or "",
-        locale=order.locale,
-        context={
-            "order": order,
-            "store": order.store,
-            "name": order.collector_name,
-            "customer": order.customer_name,
-            "code": order.collector_code,
-            "url": collector_url(order),
-            "hold_until": local_time(order.hold_until, order),
-            "qr": f"cid:{QR_CONTENT_ID}",
-        },
+        language=language,
+        context=context,
     )

@@ -1,5 +1,0 @@
-"""No routes yet: the blueprint brings the message templates along."""
-
-from flask import Blueprint
-
-blueprint = Blueprint("notifications", __name__, template_folder="templates")
