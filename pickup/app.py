@@ -131,11 +131,11 @@ def _register_api(app: Flask) -> None:
     ):
         rest.register_blueprint(blueprint)
     app.register_blueprint(gateway_views.blueprint)
+    app.register_blueprint(notification_views.blueprint)
 
 
 def _register_pages(app: Flask) -> None:
     pages.init_app(app, app.extensions["settings"])
-    app.register_blueprint(notification_views.blueprint)
     for blueprint in (
         home_views.blueprint,
         reference_views.blueprint,
@@ -174,6 +174,7 @@ def _register_commands(app: Flask) -> None:
         inventory_commands.stock_group,
         order_commands.payments_group,
         privacy_commands.customers_group,
+        order_commands.messages_group,
         staff_commands.staff_group,
         till_commands.prices_group,
     ):

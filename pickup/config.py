@@ -36,6 +36,8 @@ QUIET_HOURS = re.compile(r"\s*|([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 GEOCODERS = ("none", "nominatim", "photon", "arcgis")
 # Those of `stores.models.StoreKind`, which stands floors above.
 STORE_KINDS = ("store", "warehouse", "partner")
+# Those of `core.languages.LANGUAGES`.
+LANGUAGES = ("en", "es", "zh")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,8 @@ class Settings:
     sms_from: str | None
     vapid_private_key: str | None = field(repr=False)
     vapid_contact: str
+    messages_folder: Path | None
+    store_language: str
 
     web_workers: int
     web_threads: int
@@ -177,6 +181,8 @@ class Settings:
                 sms_from=env.str("SMS_FROM", "") or None,
                 vapid_private_key=env.str("VAPID_PRIVATE_KEY", "") or None,
                 vapid_contact=env.str("VAPID_CONTACT", "mailto:pickup@example.com"),
+                messages_folder=_folder(env.str("MESSAGES_FOLDER", "", validate=_is_folder)),
+                store_language=env.str("STORE_LANGUAGE", "en", validate=OneOf(LANGUAGES)),
                 web_workers=env.int("WEB_WORKERS", 2, validate=Range(1)),
                 web_threads=env.int("WEB_THREADS", 16, validate=Range(1)),
                 web_streams=env.int("WEB_STREAMS", 32, validate=Range(0)),
@@ -222,6 +228,15 @@ class Settings:
                 shop_api_url=env.str("SHOP_API_URL", f"http://127.0.0.1:{port}"),
                 shop_api_key=env.str("SHOP_API_KEY", "") or None,
             )
+
+
+def _folder(text: str) -> Path | None:
+    return Path(text).resolve() if text else None
+
+
+def _is_folder(text: str) -> None:
+    if text and not Path(text).is_dir():
+        raise ValidationError(f"{text[:200]!r} is not a folder.")
 
 
 def _words(text: str) -> tuple[str, ...]:

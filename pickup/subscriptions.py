@@ -1,8 +1,9 @@
 """Who does something when something happens: per event the handlers that get a task in the outbox.
 
 What a handler does, and on which queue, stands in `worker/handlers.py`. `order.unpaid`, `order.withdrawn`,
-`order.returned`, `order.collector_named`, `payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short` and
-`store.closed` are ours alone; the other events are those that webhooks may carry.
+`order.returned`, `order.collector_named`, `order.reminded`, `order.expiring`, `order.overdue`, `order.arrived`,
+`payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short` and `store.closed` are ours alone; the other
+events are those that webhooks may carry.
 """
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
@@ -12,6 +13,10 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "order.reserved": ("notify_customer",),
     "order.withdrawn": ("notify_customer",),
     "order.ready": ("notify_customer",),
+    "order.reminded": ("notify_customer",),
+    "order.expiring": ("notify_customer",),
+    "order.overdue": ("notify_store", "wake_store"),
+    "order.arrived": ("notify_store", "wake_store"),
     "order.collected": ("settle_payment", "notify_customer"),
     "order.cancelled": ("settle_payment", "notify_customer"),
     "order.expired": ("settle_payment", "notify_customer"),
@@ -21,7 +26,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "payment.unsettled": ("settle_payment",),
     "payment.lapsing": ("settle_payment",),
     "payment.captured": (),
-    "payment.refunded": (),
+    "payment.refunded": ("notify_customer",),
     "price.changed": (),
     "price.breached": (),
     "register.late": (),

@@ -16,6 +16,7 @@ from pickup.orders import (
     reserving,
     settling,
     shortages,
+    store_messages,
     telling,
 )
 
@@ -67,6 +68,12 @@ HANDLERS: dict[str, Batch | Remote] = {
     ),
     "notify_collector": Remote(
         "notifications", collector_mails.prepare, telling.performing, telling.record, pace_seconds=0.5
+    ),
+    "notify_store": Remote(
+        "notifications", store_messages.prepare_mails, telling.performing, telling.record, pace_seconds=0.5
+    ),
+    "wake_store": Remote(
+        "notifications", store_messages.prepare_calls, telling.performing, telling.record, pace_seconds=0.5
     ),
 }
 

@@ -19,6 +19,11 @@ LATENCY = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 TASKS = Counter("pickup_outbox_tasks_total", "Outbox tasks by handler and outcome.", ["handler", "outcome"])
+BROKEN_TEMPLATES = Counter(
+    "pickup_message_templates_broken_total",
+    "Parts of messages said in our words, since a retailer's template is broken.",
+    ["template"],
+)
 DECLINES = Counter("pickup_payments_declined_total", "Payments that were declined, by what was answered.", ["code"])
 
 Gauge = Callable[[], Iterable[GaugeMetricFamily]]

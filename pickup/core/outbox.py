@@ -107,6 +107,17 @@ _EMIT = text(_TOLD + EMISSION).bindparams(
     bindparam("data", type_=ARRAY(JSONB())),
 )
 
+_PASS_ON = text("""
+    INSERT INTO outbox_tasks (event_id, handler, subject_id, request_id, due_at)
+    SELECT event_id, :handler, subject_id, request_id, least(:now, now()) FROM outbox_tasks WHERE id = ANY(:ids)
+    ORDER BY event_id
+    ON CONFLICT (event_id, handler) DO NOTHING
+""").bindparams(
+    bindparam("ids", type_=ARRAY(BigInteger())),
+    bindparam("handler", type_=Text()),
+    bindparam("now", type_=DateTime(timezone=True)),
+)
+
 _LEASE = text("""
     WITH due AS (
         SELECT id, leased FROM outbox_tasks AS task
@@ -141,6 +152,11 @@ def emission(event_type: str, at: datetime) -> dict[str, Any]:
     """The parameters of `EMISSION`."""
     handlers: Sequence[str] = current_app.extensions["subscriptions"][event_type]
     return {"event_type": event_type, "now": at, "request_id": request_id(), "handlers": list(handlers)}
+
+
+def pass_on(tasks: Sequence[Task], handler: str, *, now: datetime) -> None:
+    """Give another handler a task about the events of these; once per event, as long as it is not done."""
+    run(_PASS_ON, {"ids": [task.id for task in tasks], "handler": handler, "now": now})
 
 
 def lease(handlers: Iterable[str], *, now: datetime, lease_seconds: int, limit: int) -> list[Leased]:

@@ -10,11 +10,11 @@ from pickup.core.languages import _, later
 from pickup.core.pages import local
 from pickup.customer.arriving import Arrival, present_arrival
 from pickup.customer.drawing import Drawing, present_way
-from pickup.customer.hours import Day, coming_days
 from pickup.orders.lifecycle import FINAL
 from pickup.orders.models import Order
-from pickup.orders.presenting import collector_url
+from pickup.orders.presenting import collector_url, directions_url
 from pickup.stores.directory import fresh_directory
+from pickup.stores.week import Day, coming_days
 
 SHARED = later(
     "Please collect my order %(number)s at %(store)s, %(address)s. Your code: %(code)s. "
@@ -138,11 +138,6 @@ def hours_of(order: Order, *, now: datetime) -> list[Day]:
     store = order.store
     special_days = fresh_directory().by_id[store.id].special_days
     return coming_days(store.opening_hours, store.timezone, store.country, special_days, now=now)
-
-
-def directions_url(order: Order) -> str:
-    """The way to the store, on a map."""
-    return f"https://www.openstreetmap.org/directions?to={order.store.lat},{order.store.lon}"
 
 
 def first_name(name: str) -> str:

@@ -12,21 +12,21 @@ from pickup.customer.arriving import Arrival, present_arrival
 from pickup.customer.collecting import (
     Collector,
     code_picture,
-    directions_url,
     first_name,
     hours_of,
     present_collector,
 )
 from pickup.customer.drawing import Drawing, present_way
-from pickup.customer.hours import Day
 from pickup.customer.offering import CHOOSE, Offer, present_offer
 from pickup.customer.planning import is_for_calendar
 from pickup.customer.service import can_say_if_short
 from pickup.customer.timeline import Step, present_timeline
 from pickup.orders.lifecycle import FINAL, actions_from
 from pickup.orders.models import Order, OrderLine
+from pickup.orders.presenting import directions_url
 from pickup.orders.returns import left_of
 from pickup.payments.models import Payment
+from pickup.stores.week import Day
 
 HEADLINES = {
     "awaiting_payment": (

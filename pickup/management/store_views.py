@@ -12,7 +12,6 @@ from pickup.core.clock import utcnow
 from pickup.core.db import in_transaction
 from pickup.core.errors import InvalidFields
 from pickup.core.pages import Pages
-from pickup.customer.hours import coming_days
 from pickup.management import store_changes, store_queries, wording
 from pickup.management.asking import all_cells, filled_in, one_page, typed, visible_store, wants_csv, wrong_fields
 from pickup.management.csv_export import csv_response
@@ -22,6 +21,7 @@ from pickup.staff.gate import member
 from pickup.stores.models import STORE_KINDS, Store
 from pickup.stores.moves import await_moves
 from pickup.stores.service import get_store
+from pickup.stores.week import coming_days
 
 COLUMNS = ("ref", *store_changes.FIELDS, "paused_at", "feed_state")
 

@@ -19,14 +19,18 @@ KIND_WORDS = {
     "settle_payment": "Take or give back money",
     "notify_customer": "Mail to the customer",
     "notify_collector": "Mail to the collector",
+    "notify_store": "Mail to the store",
 }
 MESSAGE_WORDS = {
     "confirmed": "the order is confirmed",
     "choice": "there is something to choose",
     "ready": "the order is ready",
+    "reminder": "the order waits to be collected",
+    "expiring": "the order is not kept much longer",
     "collected": "the order was collected",
     "cancelled": "the order is cancelled",
     "expired": "the order was not collected",
+    "refunded": "money goes back",
 }
 
 

@@ -11,9 +11,10 @@ from pickup.notifications.models import ContactPreference
 
 # For the kinds that a preference does not name.
 OTHERS = "*"
-# What customers are told; the texts are in `templates/messages`.
+# What customers are told: see `writing.PARTS`.
 KINDS = (
     "confirmed",
+    "moved",
     "choice",
     "ready",
     "reminder",

@@ -5,7 +5,7 @@ RFC 8030 is how it is sent, RFC 8291 how it is sealed for one browser, RFC 8292 
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from pickup.config import Settings
 from pickup.core.db import db, table_of, unit_of_work
 from pickup.core.errors import InvalidFields
 from pickup.core.own_secrets import kept_secret
-from pickup.notifications.channels import Busy, Undeliverable
+from pickup.notifications.channels import Busy
 from pickup.notifications.models import Message, PushSubscription
 
 TIMEOUT_SECONDS = (5, 10)
@@ -71,8 +71,7 @@ class PushDelivery:
         """See `channels.Delivery`. The recipient is the id of a store; of one order the newest replaces what waits.
 
         Raises:
-            Undeliverable: the store has no tablet that can be woken any more.
-            Busy: none of them took it.
+            Busy: none of those that can still be woken took it.
         """
         tablets = subscriptions_of(int(message.recipient))
         title, _, body = message.text_body.partition("\n")
@@ -82,9 +81,7 @@ class PushDelivery:
         if gone:
             with unit_of_work():
                 db.session.execute(delete(PushSubscription).where(PushSubscription.id.in_(gone)))
-        if len(gone) == len(tablets):
-            raise Undeliverable("no tablet of the store can be woken")
-        if not any(200 <= status < 300 for status in answers.values()):
+        if len(gone) < len(tablets) and not any(200 <= status < 300 for status in answers.values()):
             raise Busy(f"push services answered {sorted(set(answers.values()))}")
         return None
 
@@ -153,6 +150,12 @@ def _check_keys(url: str, public_key: str, auth_secret: str) -> None:
         WebPusher({"endpoint": url, "keys": {"p256dh": public_key, "auth": auth_secret}}).encode(b"{}")
     except Exception as error:  # the library lets through whatever its parts raise
         raise InvalidFields.at("/keys", "are no keys of a browser") from error
+
+
+def stores_with_tablets(store_ids: Collection[int]) -> set[int]:
+    """Which of the stores have a tablet that can be woken."""
+    wanted = select(PushSubscription.store_id).where(PushSubscription.store_id.in_(store_ids)).distinct()
+    return set(db.session.scalars(wanted))
 
 
 def own_key(settings: Settings) -> str:

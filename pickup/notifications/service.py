@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, current_app, render_template
+from flask import Flask, current_app
 from sqlalchemy import ARRAY, BigInteger, DateTime, Text, Uuid, any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
@@ -21,7 +21,7 @@ from pickup.config import Settings
 from pickup.core.db import db, run, table_of
 from pickup.core.outbox import Later
 from pickup.core.types import new_id
-from pickup.notifications import preferences
+from pickup.notifications import preferences, writing
 from pickup.notifications.channels import Channel, Delivery, Undeliverable
 from pickup.notifications.email import EmailChannel
 from pickup.notifications.models import Message
@@ -29,14 +29,13 @@ from pickup.notifications.push import PushChannel
 from pickup.notifications.quiet_hours import NOISY, QuietHours
 from pickup.notifications.sms import TwilioChannel
 
-# The locales that templates exist for; others read English.
-LOCALES = frozenset({"en"})
-# What a message has, by its channel: the columns, and the parts of the template that they come from.
-PARTS: Mapping[str, Mapping[str, str]] = {
+# What a message has, by its channel: the columns, and the parts of its templates that they come from.
+COLUMNS: Mapping[str, Mapping[str, str]] = {
     "email": {"subject": "subject", "text_body": "txt", "html_body": "html"},
     "sms": {"text_body": "sms"},
     "push": {"text_body": "push"},
 }
+MAIL = "email"
 # A channel that is merely busy is left for the next one after so many tries: some half an hour.
 TRIES_MAX = 12
 
@@ -64,10 +63,12 @@ class Draft:
     kind: str
     addresses: Mapping[str, str]
     """By channel."""
-    locale: str
+    language: str
+    """A code of `core.languages`."""
     timezone: str
     """IANA name of the clock that quiet hours go by."""
     context: Mapping[str, Any]
+    """What the templates of the kind speak of, in that language."""
     customer: preferences.Customer | None = None
     """Whose preferences count, if they are asked for any."""
 
@@ -174,7 +175,10 @@ def _choose(
     able = current_app.extensions["channels"]
     wish = said.get(draft.customer) if draft.customer else None
     wanted = preferences.channels_for(draft.kind, wish, current_app.extensions["usual_channels"])
-    channels = [name for name in wanted if name in able and draft.addresses.get(name)]
+    # What cannot be said in one line goes by mail.
+    parts = writing.PARTS[draft.kind]
+    sayable = dict.fromkeys(name if COLUMNS[name]["text_body"] in parts else MAIL for name in wanted)
+    channels = [name for name in sayable if name in able and draft.addresses.get(name)]
     left = [name for name in channels if name not in written or not written[name].failed_at]
     if not left:
         return None
@@ -212,10 +216,9 @@ def _written(drafts: Sequence[Draft]) -> dict[tuple[int, str], dict[str, Message
 
 
 def _row(draft: Draft, channel: str, now: datetime) -> dict[str, Any]:
-    locale = draft.locale if draft.locale in LOCALES else "en"
+    write = writing.writer().write
     words = {
-        column: render_template(f"messages/{locale}/{draft.kind}.{part}", **draft.context)
-        for column, part in PARTS[channel].items()
+        column: write(draft.kind, part, draft.language, draft.context) for column, part in COLUMNS[channel].items()
     }
     return {
         "id": new_id(),
@@ -224,16 +227,17 @@ def _row(draft: Draft, channel: str, now: datetime) -> dict[str, Any]:
         "kind": draft.kind,
         "channel": channel,
         "recipient": draft.addresses[channel],
-        "subject": " ".join(words.get("subject", "").split()),
-        "text_body": words["text_body"] if channel == "email" else words["text_body"].strip(),
-        "html_body": words.get("html_body", ""),
+        "subject": "",
+        "html_body": "",
+        **words,
         "created_at": now,
         "sent_at": None,
     }
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Set up the channels: those that the settings have an account for."""
+    """Set up the channels that the settings have an account for, and what they say."""
+    writing.init_app(app, settings)
     app.extensions["channels"] = {"email": EmailChannel(settings)}
     if settings.twilio_account_sid:
         app.extensions["channels"]["sms"] = TwilioChannel(settings)

@@ -17,8 +17,7 @@ from pickup.notifications import preferences, service, sms
 from pickup.notifications.errors import BadProviderSignature
 from pickup.notifications.schemas import PreferenceSchema, ShownPreferenceSchema, WhoseQuery
 
-# It brings the message templates along, too.
-blueprint = PlainBlueprint("notifications", __name__, template_folder="templates")
+blueprint = PlainBlueprint("providers", __name__)
 api = Blueprint(
     "contact preferences", __name__, url_prefix="/v1", description="How customers want to be told about their orders."
 )

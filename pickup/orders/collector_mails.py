@@ -7,15 +7,17 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Uuid, all_, any_, bindparam, func, select
 
+from pickup.core import languages
 from pickup.core.db import db
 from pickup.core.outbox import Later, Task
 from pickup.notifications import service as notifications
 from pickup.notifications.models import Message
 from pickup.orders import collectors, queries, telling
-from pickup.orders.announcing import local_time
+from pickup.orders.announcing import language_of
+from pickup.orders.message_contexts import Stores, collector_context
 from pickup.orders.models import Order
-from pickup.orders.presenting import collector_url
-from pickup.orders.telling import QR_CONTENT_ID, Announcement
+from pickup.orders.telling import Announcement
+from pickup.stores.directory import fresh_directory
 
 KIND = "collector"
 # Whoever has the customer's link may have us write to anybody: not to everybody.
@@ -32,7 +34,11 @@ def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | La
         if collectors.is_still_named(order := orders[task.subject_id], task.data)
         and written.get(order.id, 0) < MAILS_MAX
     ]
-    return telling.write([(task, _draft(task, order), order.collector_code) for task, order in about], now)
+    stores = fresh_directory().by_id if about else {}
+    drafts = [_draft(task, order, stores, now) for task, order in about]
+    return telling.write(
+        [(task, draft, order.collector_code) for (task, order), draft in zip(about, drafts, strict=True)], now
+    )
 
 
 def _written(tasks: Sequence[Task]) -> dict[uuid.UUID, int]:
@@ -50,22 +56,16 @@ def _array(values: list[Any], kind: Any) -> Any:
     return bindparam(None, values, type_=ARRAY(kind), unique=True)
 
 
-def _draft(task: Task, order: Order) -> notifications.Draft:
+def _draft(task: Task, order: Order, stores: Stores, now: datetime) -> notifications.Draft:
+    language = language_of(order)
+    with languages.speaking(language):
+        context = collector_context(order, stores, now=now)
     return notifications.Draft(
         event_id=task.event_id,
         order_id=order.id,
         kind=KIND,
         addresses=telling.addresses(order.collector_email, order.collector_phone, order),
-        locale=order.locale,
+        language=language,
         timezone=order.store.timezone,
-        context={
-            "order": order,
-            "store": order.store,
-            "name": order.collector_name,
-            "customer": order.customer_name,
-            "code": order.collector_code,
-            "url": collector_url(order),
-            "hold_until": local_time(order.hold_until, order),
-            "qr": f"cid:{QR_CONTENT_ID}",
-        },
+        context=context,
     )

@@ -1,13 +1,15 @@
-"""`flask payments`: what an operator does with the orders' money."""
+"""`flask payments`: what an operator does with the orders' money; `flask messages`: with their templates."""
 
 from datetime import datetime
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
+from pickup.config import Settings
 from pickup.core.clock import utcnow
 from pickup.core.options import since_option
-from pickup.orders import money_checks
+from pickup.orders import message_checks, money_checks
 from pickup.payments.gateway import GatewayUnreachable
 from pickup.payments.reconciliation import payment_count
 
@@ -38,4 +40,21 @@ def reconcile(since: datetime | None, mend: bool) -> None:
         raise click.exceptions.Exit(NOTHING_PROVEN) from error
     click.echo(f"checked {checked} payments, {count} differences")
     if count:
+        raise click.exceptions.Exit(1)
+
+
+messages_group = AppGroup("messages", help="What messages say.")
+
+
+@messages_group.command("check")
+def check_messages() -> None:
+    """Render the templates of PICKUP_MESSAGES_FOLDER with sample data; a line per fault, exit 1 if there is one."""
+    settings: Settings = current_app.extensions["settings"]
+    if settings.messages_folder is None:
+        raise click.UsageError("PICKUP_MESSAGES_FOLDER is not set: there are no templates but ours.")
+    count, faults = message_checks.check(settings.messages_folder)
+    for fault in faults:
+        click.echo(fault)
+    click.echo(f"checked {count} templates, {len(faults)} faults")
+    if faults:
         raise click.exceptions.Exit(1)

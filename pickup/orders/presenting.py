@@ -30,6 +30,11 @@ def collector_url(order: Order) -> str | None:
     return _page_url(order.collector_token) if order.collector_token else None
 
 
+def directions_url(order: Order) -> str:
+    """The way to the store, on a map."""
+    return f"https://www.openstreetmap.org/directions?to={order.store.lat},{order.store.lon}"
+
+
 def present_order(order: Order, payment: Payment, *, transfers: Sequence[Transfer] = ()) -> dict[str, Any]:
     """An order, loaded by `queries.get_order`."""
     return {

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from pickup.core import signals
+from pickup.core import outbox, signals
 from pickup.core.languages import later
 from pickup.core.types import Actor
 from pickup.orders import collectors, pickup_code, queries, refused_items, shelf_price
@@ -31,7 +31,9 @@ def arrive(order: Order, note: str | None, *, now: datetime, bay: str | None = N
         ActionNotAllowed: the order is over.
     """
     _require_open(order)
-    order.arrived_at = order.arrived_at or now
+    if order.arrived_at is None:
+        order.arrived_at = now
+        outbox.emit("order.arrived", {order.id: {"number": order.number, "store_id": order.store_id}}, at=now)
     order.arrival_note = note or order.arrival_note
     order.arrival_bay = bay or order.arrival_bay
     order.arrival_car = car or order.arrival_car

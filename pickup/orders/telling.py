@@ -13,9 +13,8 @@ from pickup.core.outbox import Later, Task
 from pickup.notifications import service as notifications
 from pickup.notifications.service import Draft, Outcome, Sending
 from pickup.notifications.sms import phone_number
+from pickup.orders.message_contexts import QR_CONTENT_ID
 from pickup.orders.models import Order
-
-QR_CONTENT_ID = "pickup-code"
 
 
 @dataclass(frozen=True, slots=True)

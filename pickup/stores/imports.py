@@ -3,6 +3,7 @@
 import re
 
 import sqlalchemy as sa
+from email_validator import EmailNotValidError, validate_email
 
 from pickup.core import revisions
 from pickup.core.csv_columns import choice, columns_of, degrees, key, optional, quoted, text, whole
@@ -40,6 +41,7 @@ def plan() -> Plan:
         },
         optional={
             "phone": text(),
+            "email": optional(_email, ""),
             "prep_minutes": optional(whole(0, PREP_MINUTES_MAX)),
             "hourly_capacity": optional(whole(0, HOURLY_CAPACITY_MAX)),
             "hold_days": optional(whole(1, HOLD_DAYS_MAX)),
@@ -75,6 +77,13 @@ def _country(cell: str) -> str:
     if not _COUNTRY.fullmatch(country):
         raise ValueError(f"must be the two letters of ISO 3166, not {quoted(cell)}")
     return country
+
+
+def _email(cell: str) -> str:
+    try:
+        return validate_email(cell, check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise ValueError(f"must be a mail address, not {quoted(cell)}") from None
 
 
 _long_text = text(max_characters=OPENING_HOURS_MAX_CHARACTERS)

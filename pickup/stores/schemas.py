@@ -50,6 +50,13 @@ class StoreSettingsSchema(Schema):
         load_default="", metadata={"description": "IANA name; empty: by the coordinates", "example": "America/Chicago"}
     )
     phone = Cell(load_default="", metadata={"example": "+1 479 555 0101"})
+    email = Cell(
+        load_default="",
+        metadata={
+            "description": "where the store hears of new orders and of customers who are there; empty: nowhere",
+            "example": "store101@example.com",
+        },
+    )
     prep_minutes = WholeNumber(
         load_default=None,
         allow_none=True,

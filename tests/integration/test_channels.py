@@ -23,7 +23,7 @@ from pickup.core.db import db, unit_of_work
 from pickup.core.models import OutboxTask
 from pickup.core.types import new_id
 from pickup.notifications import push, service
-from pickup.notifications.channels import Busy, Undeliverable
+from pickup.notifications.channels import Busy
 from pickup.notifications.models import Message, PushSubscription
 from pickup.notifications.sms import STATUS_PATH, TwilioChannel, phone_number
 from tests.twilio_stand_in import ACCOUNT, BAD_NUMBER, BUSY, SENDER, TOKEN, Twilio
@@ -98,7 +98,7 @@ def test_who_wants_a_text_message_gets_one(world, shop, place, mailbox, twilio):
 
     (sent,) = twilio.sent
     assert (sent["To"], sent["From"]) == ("+14792734000", SENDER)
-    assert order.pickup_code in sent["Body"]
+    assert order.page_token in sent["Body"]
     assert mailbox.mails == []
     (message,) = messages()
     assert (message.channel, message.provider_id, message.failed_at) == ("sms", f"SM{1:032d}", None)
@@ -356,10 +356,23 @@ def test_all_tablets_of_a_store_are_woken(app, tablets, browser):
     assert browser.headers[0]["Authorization"].endswith("k=" + app.extensions["channels"]["push"].public_key)
 
 
+def test_a_new_order_wakes_its_store(world, place, browser):
+    order = place()
+    with unit_of_work():
+        for name in ("one", "two"):
+            push.subscribe(order.store_id, None, browser.url(name), *browser.keys, "en")
+    world.work()
+    world.work()
+    assert {each["title"] for each in browser.heard} == {browser.heard[0]["title"]}
+    assert str(order.number) in browser.heard[0]["title"] + browser.heard[0]["body"]
+    assert len(browser.heard) == 2
+    (message,) = [each for each in messages() if each.channel == "push"]
+    assert message.sent_at
+
+
 def test_a_tablet_that_is_gone_is_forgotten(app, tablets, browser):
     browser.status = 410
-    with pytest.raises(Undeliverable):
-        wake(app, tablets)
+    wake(app, tablets)
     assert db.session.scalars(select(PushSubscription)).all() == []
 
 

@@ -240,8 +240,8 @@ class TestWhereItIsSaid:
         world.work()
 
         text = mailbox.mails[-1].get_body(("plain",)).get_content().replace("\r\n", "\n")
-        assert "1 x Milk\n1 x Bread" in text
-        assert "You did not take, and do not pay:\n1 x Milk" in text
+        assert "1 x Milk – $1.50\n1 x Bread – $0.80" in text
+        assert "You did not take, and do not pay for:\n1 x Milk" in text
         assert "We charge $2.30" in text
 
     def test_on_the_customers_page_and_the_receipt(self, app, ready):
