@@ -1,8 +1,9 @@
 """Who does something when something happens: per event the handlers that get a task in the outbox.
 
 What a handler does, and on which queue, stands in `worker/handlers.py`. `order.unpaid`, `order.withdrawn`,
-`order.returned`, `order.collector_named`, `payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short` and
-`store.closed` are ours alone; the other events are those that webhooks may carry.
+`order.returned`, `order.collector_named`, `order.reminded`, `order.expiring`, `order.overdue`, `payment.heard_of`,
+`payment.unsettled`, `payment.lapsing`, `stock.short` and `store.closed` are ours alone; the other events are those
+that webhooks may carry.
 """
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
@@ -12,6 +13,9 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "order.reserved": ("notify_customer",),
     "order.withdrawn": ("notify_customer",),
     "order.ready": ("notify_customer",),
+    "order.reminded": (),
+    "order.expiring": (),
+    "order.overdue": (),
     "order.collected": ("settle_payment", "notify_customer"),
     "order.cancelled": ("settle_payment", "notify_customer"),
     "order.expired": ("settle_payment", "notify_customer"),
