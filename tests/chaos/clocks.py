@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from multiprocessing.connection import Connection, wait
@@ -67,10 +68,15 @@ def _perhaps_die(chance: random.Random) -> None:
 
 
 class Clocks:
-    """So many schedulers, always."""
+    """So many schedulers, always.
 
-    def __init__(self, number: int, seed: int) -> None:
+    Args:
+        await_calm: returns when the database has noticed of everybody who died that they are gone.
+    """
+
+    def __init__(self, number: int, seed: int, await_calm: Callable[[], None]) -> None:
         self.deaths = 0
+        self._await_calm = await_calm
         self._chance = random.Random(seed)
         self._running: dict[Connection, ForkServerProcess] = {}
         for _ in range(number):
@@ -83,6 +89,7 @@ class Clocks:
         """
         while not self._turn(now, kill_one=kill_one):
             kill_one = False
+            self._await_calm()
 
     def stop(self) -> None:
         """End all of them."""

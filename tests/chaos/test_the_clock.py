@@ -13,7 +13,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from pickup.core import revisions
 from pickup.core.db import db, unit_of_work
@@ -27,6 +27,7 @@ from pickup.orders.transitions import advance
 from pickup.stores.directory import fresh_directory
 from pickup.stores.models import SpecialDay, Store
 from tests.chaos.clocks import Clocks
+from tests.concurrency.together import until
 
 ORDERS = int(os.environ.get("PICKUP_TEST_ORDERS", "600"))
 CLOCKS = 4
@@ -34,8 +35,8 @@ SEED = 20351104
 KILL_EVERY = 24  # hours, besides those who die of what they do
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-# Berlin's clocks fall back on 28 October at 01:00 UTC, New York's on 4 November at 06:00 UTC, Shanghai's never. It is far
-# ahead because nobody remembers the special days of the past.
+# Berlin's clocks fall back on 28 October at 01:00 UTC, New York's on 4 November at 06:00 UTC, Shanghai's never. All far
+# ahead, because nobody remembers the special days of the past.
 START = datetime(2035, 10, 25, tzinfo=UTC)
 DAYS = 14
 LAST_READY = 8 * 24
@@ -138,8 +139,8 @@ def hours(start: datetime, end: datetime) -> list[datetime]:
 def places(world):
     found = []
     for zone, holiday in HOLIDAYS.items():
-        for kind, text in TEXTS.items():
-            store = world.store(f"{zone} {kind}", timezone=zone, opening_hours=text, hold_days=HOLD_DAYS)
+        for kind, sign in TEXTS.items():
+            store = world.store(f"{zone} {kind}", timezone=zone, opening_hours=sign, hold_days=HOLD_DAYS)
             found.append(Place(store.id, ZoneInfo(zone), kind, holiday if kind == "day" else None))
     with unit_of_work():
         for place in found:
@@ -228,9 +229,20 @@ def row_of(life, client_id, stores):
 @pytest.fixture
 def clocks(app, monkeypatch):
     monkeypatch.setenv("PICKUP_RISK_MINUTES", str(60 * RISK))
-    made = Clocks(CLOCKS, SEED)
+    made = Clocks(CLOCKS, SEED, lambda: until(is_calm))
     yield made
     made.stop()
+
+
+IN_HAND = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()
+""")
+
+
+def is_calm():
+    with db.engine.connect() as connection:
+        return connection.execute(IN_HAND).scalar_one() == 0
 
 
 def test_everything_once_and_in_its_hour(lives, clocks):
