@@ -52,6 +52,7 @@ from pickup.staff import commands as staff_commands
 from pickup.staff import finding_views as staff_finding_views
 from pickup.staff import goods_views as staff_goods_views
 from pickup.staff import handover_views as staff_handover_views
+from pickup.staff import keeping_views as staff_keeping_views
 from pickup.staff import live_views as staff_live_views
 from pickup.staff import money_views as staff_money_views
 from pickup.staff import offline_views as staff_offline_views
@@ -145,6 +146,7 @@ def _register_pages(app: Flask) -> None:
         staff_picking_views.blueprint,
         staff_handover_views.blueprint,
         staff_goods_views.blueprint,
+        staff_keeping_views.blueprint,
         staff_live_views.blueprint,
         staff_offline_views.blueprint,
         staff_push_views.blueprint,

@@ -21,7 +21,9 @@ SOCKET_FOLDER_MAX_BYTES = 104 - len("/.s.PGSQL.5432.lock") - 1
 
 # Added up they still fit an integer column.
 UNITS_MAX = 1_000_000_000
-MINUTES_MAX = 366 * 24 * 60
+DAY_MINUTES = 24 * 60
+MINUTES_MAX = 366 * DAY_MINUTES
+HOURS_MAX = 366 * 24
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ("demo", "none")
@@ -90,6 +92,10 @@ class Settings:
     choice_hours: int
     prep_minutes: int
     hold_days: int
+    hold_extensions_max: int
+    risk_minutes: int
+    remind_after_hours: int
+    warn_before_hours: int
     lower_price_at_handover: bool
     signature: str
 
@@ -204,6 +210,10 @@ class Settings:
                 choice_hours=env.int("CHOICE_HOURS", 24, validate=Range(1)),
                 prep_minutes=env.int("PREP_MINUTES", 60, validate=Range(0)),
                 hold_days=env.int("HOLD_DAYS", 7, validate=Range(1)),
+                hold_extensions_max=env.int("HOLD_EXTENSIONS_MAX", 1, validate=Range(0)),
+                risk_minutes=env.int("RISK_MINUTES", 15, validate=Range(0, DAY_MINUTES)),
+                remind_after_hours=env.int("REMIND_AFTER_HOURS", 24, validate=Range(0, HOURS_MAX)),
+                warn_before_hours=env.int("WARN_BEFORE_HOURS", 24, validate=Range(0, HOURS_MAX)),
                 lower_price_at_handover=env.bool("LOWER_PRICE_AT_HANDOVER", True),
                 signature=env.str("SIGNATURE", "off", validate=OneOf(SIGNATURES)),
                 safety_stock=_units_by_kind(env.str("SAFETY_STOCK", "", validate=_units_by_kind)),

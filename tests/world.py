@@ -135,14 +135,22 @@ class World:
         with unit_of_work():
             order.offer, order.offer_until = {"why": "short_pick", "options": {"move": option}}, order.hold_until
 
-    def collect(self, order: Order) -> Order:
-        """Let a placed order be reserved, picked and handed over; its money is still to be taken."""
+    def make_ready(self, order: Order) -> Order:
+        """Let a placed order be reserved and picked."""
         self.work()
         sam = Actor("staff", "Sam")
         with unit_of_work():
             locked = queries.lock_order(order.id)
             service.start_picking(locked, actor=sam, now=utcnow())
             service.mark_ready(locked, actor=sam, now=utcnow())
+        return self.order(order.id)
+
+    def collect(self, order: Order) -> Order:
+        """Let a placed order be reserved, picked and handed over; its money is still to be taken."""
+        self.make_ready(order)
+        sam = Actor("staff", "Sam")
+        with unit_of_work():
+            locked = queries.lock_order(order.id)
             assert service.hand_over(locked, locked.pickup_code, actor=sam, is_manager=False, now=utcnow())
         return self.order(order.id)
 

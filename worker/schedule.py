@@ -16,7 +16,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import undo
 from pickup.core.logging import log
 from pickup.inventory import checking
-from pickup.orders import holding, lapsing, money_checks, sweeping
+from pickup.orders import clockwork, holding, lapsing, money_checks, sweeping
 from pickup.privacy import erasing
 from pickup.tills import lateness, silence
 from worker.app import app
@@ -25,17 +25,24 @@ Job = Callable[[datetime], int]
 
 # How often, in seconds, and what.
 SCHEDULE: tuple[tuple[float, Job], ...] = (
-    (5, sweeping.resolve_pending_payments),
     (30, sweeping.cancel_unpaid_orders),
     (15, holding.end_unpaid_holds),
     (30, sweeping.expire_holds),
     (30, sweeping.end_offers),
-    (60, lapsing.keep_holds),
+    (30, clockwork.see_overdue),
+    (30, clockwork.see_risks),
+    (30, clockwork.remind),
+    (30, clockwork.warn),
     (60, silence.watch_tills),
     (60, lateness.watch_registers),
     (600, sweeping.forget_declines),
     (3600, sweeping.forget_idempotency_keys),
     (3600, erasing.erase_due),
+)
+# A gateway that is slow, or away, is waited for with each call: nothing else that is due waits with it.
+GATEWAYS: tuple[tuple[float, Job], ...] = (
+    (5, sweeping.resolve_pending_payments),
+    (60, lapsing.keep_holds),
 )
 # The checks of the books take their time, more so those that ask a gateway: nothing that is due waits for them.
 CHECKS: tuple[tuple[float, Job], ...] = (
@@ -76,7 +83,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     log.info("schedule_started")
-    threading.Thread(target=keep_to, args=(CHECKS,), daemon=True).start()
+    for schedule in (GATEWAYS, CHECKS):
+        threading.Thread(target=keep_to, args=(schedule,), daemon=True).start()
     keep_to(SCHEDULE)
 
 

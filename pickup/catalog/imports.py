@@ -11,6 +11,7 @@ from pickup.core.staging import upsert
 
 AGE_MAX_YEARS = 120
 MAX_PER_ORDER_MAX = 1_000_000
+HOLD_DAYS_MAX = 365
 URL_MAX_CHARACTERS = 2000
 
 
@@ -26,6 +27,7 @@ def plan() -> Plan:
             "image_url": optional(_url, ""),
             "minimum_age": optional(whole(0, AGE_MAX_YEARS)),
             "max_per_order": optional(whole(1, MAX_PER_ORDER_MAX)),
+            "hold_days": optional(whole(1, HOLD_DAYS_MAX)),
         },
     )
     return Plan(columns=columns, key=("sku",), store=merging(partial(upsert, Product.__table__, key="sku")))

@@ -22,11 +22,12 @@ class BasketProduct(NamedTuple):
     sku: str
     name: str
     max_per_order: int | None
+    hold_days: int | None
 
 
-_BASKET_PRODUCTS = text("SELECT id, sku, name, max_per_order FROM products WHERE sku = ANY(:skus)").bindparams(
-    bindparam("skus", type_=ARRAY(Text()))
-)
+_BASKET_PRODUCTS = text(
+    "SELECT id, sku, name, max_per_order, hold_days FROM products WHERE sku = ANY(:skus)"
+).bindparams(bindparam("skus", type_=ARRAY(Text())))
 
 
 def basket_products(skus: Iterable[str]) -> dict[str, BasketProduct]:

@@ -21,6 +21,7 @@ from pickup.customer.offering import CHOOSE, Offer, present_offer
 from pickup.customer.planning import is_for_calendar
 from pickup.customer.service import can_say_if_short
 from pickup.customer.timeline import Step, present_timeline
+from pickup.orders.extending import may_extend
 from pickup.orders.lifecycle import FINAL, actions_from
 from pickup.orders.models import Order, OrderLine
 from pickup.orders.presenting import directions_url
@@ -150,6 +151,8 @@ class Page:
     code_picture: str | None
     is_changing: bool
     can_cancel: bool
+    can_extend: bool
+    hold_extensions: int
     has_receipt: bool
     is_for_calendar: bool
     arrival: Arrival
@@ -187,6 +190,8 @@ def present_page(order: Order, payment: Payment, *, now: datetime) -> Page:
         code_picture=code_picture(order.pickup_code) if is_ready else None,
         is_changing=order.status not in FINAL,
         can_cancel="cancel" in actions_from(order.status, "customer") and not offer,
+        can_extend=may_extend(order),
+        hold_extensions=order.hold_extensions,
         has_receipt=order.status == "collected",
         is_for_calendar=is_for_calendar(order),
         arrival=present_arrival(order, now=now),

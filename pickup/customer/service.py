@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import get_args
 
 from pickup.core.types import Actor
-from pickup.orders import rerouting
+from pickup.orders import extending, rerouting
 from pickup.orders.errors import ActionNotAllowed
 from pickup.orders.lifecycle import IF_SHORT
 from pickup.orders.models import Order
@@ -29,6 +29,20 @@ def choose(order: Order, choice: str, *, until: str, now: datetime) -> None:
     if order.offer_until is None or order.offer_until.isoformat() != until or choice not in CHOICES:
         raise ActionNotAllowed("That is not offered any more.", status_of_order=order.status, allowed_actions=[])
     rerouting.choose(order, CHOICES[choice], actor=CUSTOMER, now=now)
+
+
+def keep_longer(order: Order, expected: int, *, now: datetime) -> None:
+    """Have the goods kept longer.
+
+    Args:
+        order: locked.
+        expected: how often that was done when the customer saw it; a second tap on the same button changes nothing.
+
+    Raises:
+        ActionNotAllowed: it is not ready, was kept longer often enough, or has goods that do not keep.
+    """
+    if order.hold_extensions == expected:
+        extending.extend_hold(order, actor=CUSTOMER, now=now)
 
 
 def can_say_if_short(order: Order) -> bool:

@@ -164,6 +164,17 @@ def say_if_short(token: str) -> Answer:
     return _change(token, lambda order, now: decisions.say_if_short(order, wish), done=(later("Saved."), "if_short"))
 
 
+@blueprint.post("/<token>/keep-longer")
+def keep_longer(token: str) -> Answer:
+    """Have the goods kept for some days more."""
+    expected = request.form.get("expected", -1, type=int)
+    return _change(
+        token,
+        lambda order, now: decisions.keep_longer(order, expected, now=now),
+        done=(later("Kept longer for you."), "kept"),
+    )
+
+
 @blueprint.get("/<token>/cancel")
 def ask_to_cancel(token: str) -> Answer:
     """Ask once more, for there is no way back."""

@@ -26,6 +26,11 @@ class Basket:
     quantities: Mapping[int, int]
     products: Mapping[int, BasketProduct]
 
+    @property
+    def keeps_days(self) -> int | None:
+        """For how many days the goods keep that keep shortest; None where no product sets a limit."""
+        return min((product.hold_days for product in self.products.values() if product.hold_days), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:

@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from pickup.config import Settings
 from pickup.core import outbox
-from pickup.core.db import db, in_transaction
+from pickup.core.db import db
 from pickup.core.outbox import Task
-from pickup.orders import queries, reserving
+from pickup.orders import reserving
+from pickup.orders.due import work_off
 from pickup.orders.models import Order
 from pickup.stores.directory import fresh_directory
-
-AT_ONCE = 200
 
 
 def ask_to_hold(order_id: uuid.UUID, *, now: datetime) -> None:
@@ -41,18 +40,8 @@ def hold_stock(tasks: Sequence[Task], now: datetime) -> Sequence[Task]:
 
 def end_unpaid_holds(now: datetime) -> int:
     """Let go of what was kept for customers who took too long; they may still pay, and take what is left."""
-
-    def work() -> int:
-        over = select(Order.id).where(Order.held_until < now, Order.status == "awaiting_payment").limit(AT_ONCE)
-        orders = [each for each in queries.lock_orders(db.session.scalars(over).all()) if _is_over(each, now)]
-        reserving.let_go(orders, now)
-        return len(orders)
-
-    return in_transaction(work)
-
-
-def _is_over(order: Order, now: datetime) -> bool:
-    return order.status == "awaiting_payment" and order.held_until is not None and order.held_until < now
+    is_over = (Order.status == "awaiting_payment", Order.held_until < now)
+    return work_off(lambda orders: reserving.let_go(orders, now), *is_over, by=Order.held_until)
 
 
 def _minutes() -> int:

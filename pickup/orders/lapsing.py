@@ -46,14 +46,20 @@ def keep_holds(now: datetime) -> int:
 
 
 def _take_or_renew(now: datetime, before: datetime, *, renews: bool) -> Sequence[Payment]:
-    """Have the money taken, or write down the intention to hold it anew; returns the latter."""
-    lapsing = payment_queries.lapsing(before, limit=AT_ONCE)
+    """Have the money taken, or write down the intention to hold it anew; returns the latter.
+
+    The orders are what is locked, and what another clock has in hand is left to it. Then the payments are looked for
+    again: by whoever had the lock before, something may have been done about them.
+    """
+    found = [payment.order_id for payment in payment_queries.lapsing(before, limit=AT_ONCE)]
+    locked = [order.id for order in queries.lock_free_orders(found)]
+    lapsing = payment_queries.lapsing(before, order_ids=locked)
     tried = payment_queries.renewals_of([payment.id for payment in lapsing]) if renews else {}
     renewals = []
     for payment in lapsing:
         if renews and payment.id not in tried:
             renewals.append(_intend_renewal(payment, now))
-        elif not renews or tried[payment.id].status != "pending":
+        else:
             _take_early(payment, now)
     return renewals
 

@@ -30,6 +30,12 @@ FINAL: frozenset[Status] = frozenset({"collected", "cancelled", "expired"})
 HOLDING_GOODS: frozenset[Status] = frozenset({"in_transit", "reserved", "picking", "ready"})
 # Nobody has begun to pick it; work that somebody has begun is done, whatever becomes of the order.
 NOT_BEGUN: frozenset[Status] = frozenset({"in_transit", "reserved"})
+# Called off: what was taken off the shelf for it goes back there.
+CALLED_OFF: frozenset[Status] = frozenset({"cancelled", "expired"})
+# Somebody has begun to take its goods off the shelf, and put them into a bag.
+BAGGED: tuple[Status, ...] = ("picking", "ready")
+# The store still owes that it is ready.
+PROMISED: frozenset[Status] = frozenset({"in_transit", "reserved", "picking"})
 OPEN_AT_STORE: tuple[Status, ...] = ("reserved", "picking", "ready")
 
 
@@ -79,6 +85,7 @@ TRANSITIONS: dict[str, Transition] = dict(
         _row("start_picking", "reserved", "picking", "staff"),
         _row("short_pick", "picking", "picking", "staff"),
         _row("mark_ready", "picking", "ready", "staff", event="order.ready"),
+        _row("extend_hold", "ready", "ready", "customer shop staff"),
         _row("hand_over", "ready", "collected", "staff", stock="consume", money="capture", event="order.collected"),
         _row(
             "cancel",

@@ -9,6 +9,7 @@ from flask import current_app
 from pickup.config import Settings
 from pickup.core.types import Money
 from pickup.inventory.models import Transfer
+from pickup.orders.extending import may_extend
 from pickup.orders.lifecycle import actions_from
 from pickup.orders.models import Order, OrderHistory, OrderLine, Return
 from pickup.orders.quoting import Quote
@@ -73,10 +74,15 @@ def present_order(order: Order, payment: Payment, *, transfers: Sequence[Transfe
         "routing_policy": order.routing_policy,
         "transfers": [_present_transfer(each, order) for each in transfers],
         "offer": _present_offer(order),
-        "allowed_actions": [
-            action for action in actions_from(order.status, "shop") if action != "reroute" or order.offer
-        ],
+        "allowed_actions": [action for action in actions_from(order.status, "shop") if _is_possible(order, action)],
     }
+
+
+def _is_possible(order: Order, action: str) -> bool:
+    """Whether there is something to choose from, or the order may be kept longer still."""
+    if action == "reroute":
+        return bool(order.offer)
+    return action != "extend_hold" or may_extend(order)
 
 
 _SHOWN_OF_STORE = ("ref", "name", "address", "lat", "lon", "opening_hours", "timezone")

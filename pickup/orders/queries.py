@@ -55,6 +55,12 @@ def lock_orders(order_ids: Iterable[uuid.UUID], *, with_lines: bool = False) -> 
     ).all()
 
 
+def lock_free_orders(order_ids: Iterable[uuid.UUID]) -> Sequence[Order]:
+    """Those of some orders that nobody else has locked, locked: for whoever can come again."""
+    wanted = select(Order).where(Order.id == any_(_uuids(order_ids))).order_by(Order.id)
+    return db.session.scalars(wanted.with_for_update(skip_locked=True).execution_options(populate_existing=True)).all()
+
+
 def load_for_handover(order: Order) -> None:
     """Let a locked order have its lines, with their products, and its store, in one statement and as they are now."""
     rows = db.session.execute(
@@ -120,6 +126,28 @@ def open_orders_at(store_id: int) -> Sequence[Order]:
         select(Order)
         .where(Order.store_id == store_id, Order.status.in_(OPEN_AT_STORE))
         .order_by(Order.ready_by, Order.id)
+        .options(*WITH_ALL)
+    ).all()
+
+
+_KEEPS_DAYS = text("""
+    SELECT min(products.hold_days) FROM order_lines JOIN products ON products.id = order_lines.product_id
+    WHERE order_id = :order_id AND quantity > short
+""").bindparams(bindparam("order_id", type_=Uuid()))
+
+
+def keeps_days(order_id: uuid.UUID) -> int | None:
+    """For how many days the goods of an order keep that keep shortest; None where no product sets a limit."""
+    days: int | None = run(_KEEPS_DAYS, {"order_id": order_id}).scalar_one()
+    return days
+
+
+def to_put_back_at(store_id: int) -> Sequence[Order]:
+    """The orders of a store that are over and whose bags still stand there, oldest first."""
+    return db.session.scalars(
+        select(Order)
+        .where(Order.store_id == store_id, Order.put_back_since.is_not(None))
+        .order_by(Order.put_back_since, Order.id)
         .options(*WITH_ALL)
     ).all()
 

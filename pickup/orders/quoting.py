@@ -52,7 +52,7 @@ def quote(items: Sequence[Item], pickup: Pickup, *, now: datetime) -> Quote:
         lines=lines,
         total=total_of(lines),
         ready_by=plan.ready_by,
-        hold_until=hold_until_at(store, plan.ready_by),
+        hold_until=hold_until_at(store, plan.ready_by, basket.keeps_days),
         candidates=considered,
         routing_policy=route.policy,
         sources=plan.sources,

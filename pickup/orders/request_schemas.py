@@ -8,6 +8,7 @@ from marshmallow import fields, validate
 from pickup.core.csv_columns import KEY_MAX_CHARACTERS
 from pickup.core.schemas import EmailAddress, MoneySchema, PageQuery, Phone, Real, Schema, Text, WholeNumber
 from pickup.orders.basket import QUANTITY_MAX
+from pickup.orders.extending import DAYS, DAYS_MAX
 from pickup.orders.lifecycle import IF_SHORT, STATUSES
 
 ITEMS_MAX = 1000
@@ -186,6 +187,17 @@ class OrdersQuery(PageQuery):
     )
     customer_email = fields.String(
         load_default=None, metadata={"description": "only those of this customer", "example": "ada@example.com"}
+    )
+
+
+class HoldExtensionSchema(Schema):
+    """For how much longer."""
+
+    days = WholeNumber(
+        load_default=DAYS,
+        minimum=1,
+        maximum=DAYS_MAX,
+        metadata={"description": "days from when the hold would have ended", "example": DAYS},
     )
 
 

@@ -18,6 +18,7 @@ from pickup.config import Settings
 from pickup.core import outbox
 from pickup.core.db import db
 from pickup.core.types import Actor
+from pickup.orders import queries
 from pickup.orders.errors import ActionNotAllowed
 from pickup.orders.finding import Pickup, route_basket
 from pickup.orders.models import Order
@@ -166,7 +167,9 @@ def _go_to(order: Order, route: Route, plan: Plan, stores: StoreDirectory, *, di
     """Write the plan into the order; returns the store's reference."""
     store = stores.by_id[plan.candidate.store_id]
     order.store_id, order.distance_m = store.id, distance_m or plan.candidate.distance_m
-    order.ready_by, order.hold_until = plan.ready_by, hold_until_at(store, plan.ready_by)
+    order.ready_by = plan.ready_by
+    order.hold_until = hold_until_at(store, plan.ready_by, queries.keeps_days(order.id))
+    order.at_risk_told_at = order.overdue_told_at = None  # that was said of another promise
     order.routing_policy, order.capacity_hour = route.policy, plan.capacity_hour
     order.sourcing = [source.as_json() for source in plan.sources] or None
     return store.ref

@@ -11,7 +11,7 @@ from pickup.orders import collectors, pickup_code, queries, refused_items, shelf
 from pickup.orders.errors import ActionNotAllowed, OrderNotFound, PickupCodeLocked
 from pickup.orders.lifecycle import FINAL, TRANSITIONS, Reason
 from pickup.orders.models import Order
-from pickup.orders.promising import hold_until_at
+from pickup.orders.promising import hold_until_at, messages_at
 from pickup.orders.transitions import advance, board_topic
 from pickup.stores.directory import fresh_directory
 
@@ -68,7 +68,9 @@ def start_picking_together(orders: Sequence[Order], *, actor: Actor, now: dateti
 
 def mark_ready(order: Order, *, actor: Actor, now: datetime) -> None:
     """The goods stand ready; from now on they are held for the customer."""
-    order.hold_until = hold_until_at(fresh_directory().by_id[order.store_id], now)
+    store = fresh_directory().by_id[order.store_id]
+    order.hold_until = hold_until_at(store, now, queries.keeps_days(order.id))
+    order.remind_at, order.warn_at = messages_at(store, now, order.hold_until)
     advance([order], "mark_ready", actor=actor, now=now)
     collectors.tell(order, now=now)
 

@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from flask import current_app
-from sqlalchemy import select
 
 from pickup.config import Settings
 from pickup.core import idempotency
 from pickup.core.db import db, in_transaction
 from pickup.core.logging import log
 from pickup.core.types import SYSTEM
-from pickup.orders import checkout, confirming, queries, service
+from pickup.orders import checkout, confirming
+from pickup.orders.due import work_off
 from pickup.orders.models import Order
 from pickup.orders.transitions import advance
 from pickup.payments import declines
@@ -38,45 +38,23 @@ def resolve_pending_payments(now: datetime) -> int:
 
 def end_offers(now: datetime) -> int:
     """Cancel orders whose customers did not choose in time what they want instead."""
-
-    def work() -> int:
-        ids = db.session.scalars(select(Order.id).where(Order.offer_until < now).limit(AT_ONCE)).all()
-        orders = [order for order in queries.lock_orders(ids) if order.offer_until and order.offer_until < now]
-        advance(orders, "cancel", actor=SYSTEM, now=now, reason="out_of_stock", note="nothing was chosen in time")
-        return len(orders)
-
-    return in_transaction(work)
+    note = "nothing was chosen in time"
+    cancel = partial(advance, action="cancel", actor=SYSTEM, now=now, reason="out_of_stock", note=note)
+    return work_off(cancel, Order.offer_until < now, by=Order.offer_until)
 
 
 def cancel_unpaid_orders(now: datetime) -> int:
     """Cancel orders whose payment was not completed in time."""
     settings: Settings = current_app.extensions["settings"]
     limit = now - timedelta(minutes=settings.payment_timeout_minutes)
-
-    def work() -> int:
-        ids = db.session.scalars(
-            select(Order.id).where(Order.status == "awaiting_payment", Order.placed_at < limit).limit(AT_ONCE)
-        ).all()
-        orders = [order for order in queries.lock_orders(ids) if order.status == "awaiting_payment"]
-        for order in orders:
-            service.cancel(order, actor=SYSTEM, reason="payment_failed", now=now, note="not paid in time")
-        return len(orders)
-
-    return in_transaction(work)
+    cancel = partial(advance, action="cancel", actor=SYSTEM, now=now, reason="payment_failed", note="not paid in time")
+    return work_off(cancel, Order.status == "awaiting_payment", Order.placed_at < limit, by=Order.placed_at)
 
 
 def expire_holds(now: datetime) -> int:
     """Take back goods that nobody collected in time."""
-
-    def work() -> int:
-        ids = db.session.scalars(
-            select(Order.id).where(Order.status == "ready", Order.hold_until < now).limit(AT_ONCE)
-        ).all()
-        orders = [order for order in queries.lock_orders(ids) if order.status == "ready" and order.hold_until < now]
-        advance(orders, "expire", actor=SYSTEM, now=now)
-        return len(orders)
-
-    return in_transaction(work)
+    expire = partial(advance, action="expire", actor=SYSTEM, now=now)
+    return work_off(expire, Order.status == "ready", Order.hold_until < now, by=Order.hold_until)
 
 
 def forget_idempotency_keys(now: datetime) -> int:

@@ -15,6 +15,8 @@ from pickup.inventory import service as inventory
 from pickup.orders import capacity
 from pickup.orders.errors import ActionNotAllowed
 from pickup.orders.lifecycle import (
+    BAGGED,
+    CALLED_OFF,
     HOLDING_GOODS,
     NOT_BEGUN,
     OPEN_AT_STORE,
@@ -43,8 +45,9 @@ class Advancing(Protocol):
 
 
 # The step, its history and its event are one statement, for as many orders as there are. An offer ends with the step
-# that follows it; a customer has been told a store when the goods are reserved there.
-_MOVED = """
+# that follows it; a customer has been told a store when the goods are reserved there. The clock has nothing more to say
+# of an order that is not ready any more; one that is called off while there is a bag of it leaves that to be put back.
+_MOVED = f"""
     WITH given AS (
         SELECT orders.id, orders.status, position
         FROM unnest(:ids) WITH ORDINALITY AS given (id, position) JOIN orders USING (id)
@@ -52,7 +55,10 @@ _MOVED = """
         UPDATE orders SET
             status = :target, reason = :reason, changed_at = :now, offer = NULL, offer_until = NULL,
             held_until = CASE WHEN given.status = 'awaiting_payment' AND :target = 'placed' THEN held_until END,
-            told_at = CASE WHEN :tells THEN coalesce(told_at, :now) ELSE told_at END
+            told_at = CASE WHEN :tells THEN coalesce(told_at, :now) ELSE told_at END,
+            remind_at = CASE WHEN :target = 'ready' THEN remind_at END,
+            warn_at = CASE WHEN :target = 'ready' THEN warn_at END,
+            put_back_since = CASE WHEN :leaves_bag AND given.status IN {BAGGED} THEN :now END
         FROM given WHERE orders.id = given.id
         RETURNING orders.id, orders.number, orders.store_id, orders.reduced_amount AS reduced,
                   given.status AS came_from, given.position
@@ -60,7 +66,7 @@ _MOVED = """
         INSERT INTO order_history (order_id, at, action, from_status, to_status, actor_kind, actor_name, note)
         SELECT id, :now, :action, came_from, :target, :actor_kind, :actor_name, :note FROM moved ORDER BY position
     )
-"""
+"""  # noqa: S608  put together from constants
 _TOLD = """
     , told AS (
         SELECT id AS subject_id, position, jsonb_build_object(
@@ -72,7 +78,7 @@ _TOLD = """
 _PARAMETERS: tuple[BindParameter[Any], ...] = (
     bindparam("ids", type_=ARRAY(Uuid())),
     bindparam("now", type_=DateTime(timezone=True)),
-    bindparam("tells", type_=Boolean()),
+    *(bindparam(name, type_=Boolean()) for name in ("tells", "leaves_bag")),
     *(bindparam(name, type_=Text()) for name in ("target", "reason", "action", "actor_kind", "actor_name", "note")),
 )
 _COUNT = "SELECT count(*) FROM moved"
@@ -140,6 +146,7 @@ def advance(
         "note": note,
         "now": now,
         "tells": row.event == "order.reserved",
+        "leaves_bag": row.target in CALLED_OFF,
     }
     if row.event:
         run(_MOVE_AND_EMIT, values | outbox.emission(row.event, now))
@@ -164,6 +171,10 @@ def _keep_up(orders: Sequence[Advancing], row: Transition, reason: Reason | None
     changed = {"status": row.target, "reason": reason, "changed_at": now, "offer": None, "offer_until": None}
     for order in orders:
         if isinstance(order, Order):
+            leaves_bag = row.target in CALLED_OFF and order.status in BAGGED
+            set_committed_value(order, "put_back_since", now if leaves_bag else None)
+            if row.target != "ready":
+                changed |= {"remind_at": None, "warn_at": None}
             for name, value in changed.items():
                 set_committed_value(order, name, value)
             if order.held_until and row.action != "pay":

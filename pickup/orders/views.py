@@ -15,7 +15,7 @@ from pickup.core.errors import DomainError
 from pickup.core.pagination import decode_cursor, page
 from pickup.core.signals import Waiters
 from pickup.core.types import Actor, Money
-from pickup.orders import checkout, collectors, confirming, queries, rerouting, service
+from pickup.orders import checkout, collectors, confirming, extending, queries, rerouting, service
 from pickup.orders.answers import ORDER_ID, created, order_uuid, present_by_id, transfers_by_order
 from pickup.orders.basket import Item
 from pickup.orders.checkout import NewOrder, Person
@@ -24,7 +24,14 @@ from pickup.orders.lifecycle import BEING_DECIDED
 from pickup.orders.models import Order
 from pickup.orders.places import read_pickup
 from pickup.orders.presenting import present_order, present_past
-from pickup.orders.request_schemas import ArrivalSchema, ChoiceSchema, CollectorSchema, NewOrderSchema, OrdersQuery
+from pickup.orders.request_schemas import (
+    ArrivalSchema,
+    ChoiceSchema,
+    CollectorSchema,
+    HoldExtensionSchema,
+    NewOrderSchema,
+    OrdersQuery,
+)
 from pickup.orders.schemas import OrderPageSchema, OrderSchema, OrderWithHistorySchema
 from pickup.payments import declines
 from pickup.payments import service as payments
@@ -199,6 +206,22 @@ def name_collector(person: dict[str, Any], order_id: str) -> dict[str, Any]:
     """
     named, actor = person if person["name"] else None, Actor("shop", current_caller().name)
     return _change(order_id, lambda order, now: collectors.name_collector(order, named, actor=actor, now=now))
+
+
+@blueprint.post("/<order_id>/extend-hold")
+@requires("shop")
+@refuses(OrderNotFound, ActionNotAllowed)
+@blueprint.arguments(HoldExtensionSchema)
+@blueprint.response(200, OrderSchema)
+def extend_hold(asked: dict[str, Any], order_id: str) -> dict[str, Any]:
+    """Keep an order longer for the customer.
+
+    `hold_until` becomes the closing time of the last opening that begins within the `days` after the old one. Possible
+    while the order is `ready`, as often as the retailer allows, once as a rule, and not for goods that do not keep.
+    `allowed_actions` has `extend_hold` as long as it is.
+    """
+    actor = Actor("shop", current_caller().name)
+    return _change(order_id, lambda order, now: extending.extend_hold(order, asked["days"], actor=actor, now=now))
 
 
 @blueprint.post("/<order_id>/arrival")

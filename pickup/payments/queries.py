@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Uuid, and_, any_, bindparam, cast, func, or_, select
+from sqlalchemy.orm import aliased
 
 from pickup.core.db import db
 from pickup.core.models import OutboxTask
@@ -68,36 +69,45 @@ def lock_payment(payment_id: uuid.UUID) -> Payment:
 
 
 def pending_since(since: datetime, *, limit: int) -> list[Payment]:
-    """Payments whose outcome has been unknown since before then: somebody died, or the gateway was silent."""
+    """Payments whose outcome has been unknown since before then: somebody died, or the gateway was silent.
+
+    Any of them, in no order: those that nobody can tell anything of now do not keep others from being asked for.
+    """
     return list(
         db.session.scalars(
             select(Payment)
             .where(Payment.status == "pending", Payment.created_at < since)
-            .order_by(Payment.created_at)
+            .order_by(func.random())
             .limit(limit)
         )
     )
 
 
-def lapsing(before: datetime, *, limit: int) -> list[Payment]:
-    """Payments whose hold ends before an instant, with nobody about to do something about it."""
+def lapsing(
+    before: datetime, *, limit: int | None = None, order_ids: Sequence[uuid.UUID] | None = None
+) -> list[Payment]:
+    """Payments whose hold ends before an instant, with nobody about to do something about it.
+
+    Args:
+        order_ids: only those of these orders, fresh from the database.
+    """
     waiting = select(OutboxTask.id).where(
         OutboxTask.handler == "settle_payment", OutboxTask.subject_id == Payment.order_id
     )
-    return list(
-        db.session.scalars(
-            select(Payment)
-            .where(
-                Payment.status == "authorised",
-                Payment.capture_before < before,
-                Payment.is_current,
-                Payment.problem.is_(None),
-                ~waiting.exists(),
-            )
-            .order_by(Payment.capture_before)
-            .limit(limit)
-        )
-    )
+    renewal = aliased(Payment)
+    being_renewed = select(renewal.id).where(renewal.replaces == Payment.id, renewal.status == "pending")
+    conditions = [
+        Payment.status == "authorised",
+        Payment.capture_before < before,
+        Payment.is_current,
+        Payment.problem.is_(None),
+        ~waiting.exists(),
+        ~being_renewed.exists(),
+    ]
+    if order_ids is not None:
+        conditions.append(Payment.order_id == any_(bindparam("orders", list(order_ids), type_=ARRAY(Uuid()))))
+    chosen = select(Payment).where(*conditions).order_by(Payment.capture_before).limit(limit)
+    return list(db.session.scalars(chosen.execution_options(populate_existing=True)))
 
 
 def renewals_of(payment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Payment]:

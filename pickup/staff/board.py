@@ -26,7 +26,7 @@ class Section:
     empty: str
     """What to say where there is nothing; without it the section is shown only if there is something."""
     cards: Sequence[Card] | Sequence[TransferCard]
-    holds: Literal["orders", "transfers"] = "orders"
+    holds: Literal["orders", "transfers", "bags"] = "orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ def present_board(
     orders: Sequence[Order],
     goods: Goods | None = None,
     *,
+    to_put_back: Sequence[Order] = (),
     problems: Sequence[MoneyProblem] = (),
     conflicts: Sequence[ConflictCard] = (),
     now: datetime,
@@ -68,11 +69,14 @@ def present_board(
 
     Args:
         orders: open at the store.
+        to_put_back: over, with a bag that still stands there.
         problems: with the money of its orders, as far as whoever looks has to know of them.
     """
     cards = [present_card(order, now=now) for order in orders]
     here = [card for card in cards if card.arrived]
     columns = _columns(store, [card for card in cards if not card.arrived], _goods_sections(store, goods, now))
+    bags = [present_card(order, now=now) for order in to_put_back]
+    columns[-1].append(Section("put-back", _("To put back"), "", bags, "bags"))
     shown = [[section for section in column if section.cards or section.empty] for column in columns]
     money = [present_money(each, now=now) for each in problems]
     return Board(here, [column for column in shown if column], money, conflicts)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pickup.catalog.models import Product
 from pickup.core.languages import _, later, ngettext
 from pickup.core.pages import clock, money
+from pickup.orders.lifecycle import NOT_BEGUN
 from pickup.orders.models import Order, OrderLine, Return
 from pickup.orders.pickup_code import WRONG_CODES_MAX
 
@@ -34,6 +35,7 @@ ACTION_WORDS = {
     "start_picking": later("Picking started"),
     "short_pick": later("Not everything found"),
     "mark_ready": later("Ready"),
+    "extend_hold": later("Kept longer"),
     "hand_over": later("Handed over"),
     "cancel": later("Cancelled"),
     "expire": later("Not collected in time"),
@@ -98,6 +100,8 @@ class Card:
     age: str
     """How long ago it was ordered."""
     is_late: bool
+    is_at_risk: bool
+    """Whether nobody has begun to pick it, and the promise is near."""
     coming: str | None
     """That the customer is on the way, in words."""
     arrived: str | None
@@ -112,6 +116,9 @@ class Card:
     """What was paid for goods that came back; nothing where none did."""
     place: str
     """Where the bag stands, if that was said."""
+    put_back_since: str
+    """Since when the bag of an order that is over waits to be put back; nothing where none does."""
+    hold_extensions: int
     wave_id: uuid.UUID | None
     """The round in which it is being picked."""
     lines: list[Line]
@@ -185,6 +192,7 @@ def present_card(order: Order, *, now: datetime) -> Card:
         urgency=urgency(due_at - now) if to_do else "",
         age=age(now - order.placed_at),
         is_late=to_do and due_at < now,
+        is_at_risk=order.status in NOT_BEGUN and order.at_risk_told_at is not None and due_at >= now,
         coming=_coming(order, now) if order.status == "ready" and not order.arrived_at else None,
         arrived=clock(order.arrived_at, zone, now) if order.arrived_at else None,
         waited_seconds=max(int((now - order.arrived_at).total_seconds()), 0) if order.arrived_at else 0,
@@ -193,6 +201,8 @@ def present_card(order: Order, *, now: datetime) -> Card:
         reduced=money(order.reduced_amount, order.currency) if order.reduced_amount else "",
         returned=money(order.returned_amount, order.currency) if order.returned_amount else "",
         place=order.staging_place or "",
+        put_back_since=clock(order.put_back_since, zone, now) if order.put_back_since else "",
+        hold_extensions=order.hold_extensions,
         wave_id=order.wave_id if order.status == "picking" else None,
         lines=[present_line(line) for line in order.lines],
     )

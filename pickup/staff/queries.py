@@ -57,6 +57,8 @@ _BOARD_STATE = text("""
     SELECT md5(concat_ws('|',
         (SELECT string_agg(concat(id, xmin), ',' ORDER BY id) FROM orders
          WHERE store_id = :store_id AND status IN ('reserved', 'picking', 'ready')),
+        (SELECT string_agg(concat(id, xmin), ',' ORDER BY id) FROM orders
+         WHERE store_id = :store_id AND put_back_since IS NOT NULL),
         (SELECT string_agg(concat(id, xmin), ',' ORDER BY id) FROM transfers
          WHERE source_id = :store_id AND status = 'requested'),
         (SELECT string_agg(concat(id, xmin), ',' ORDER BY id) FROM transfers

@@ -12,7 +12,7 @@ from pickup.core.languages import later
 from pickup.core.pages import Pages
 from pickup.inventory import transfers
 from pickup.notifications import push
-from pickup.orders import money_problems
+from pickup.orders import extending, money_problems
 from pickup.orders import queries as orders
 from pickup.orders.errors import OrderNotFound
 from pickup.orders.models import Order
@@ -61,6 +61,7 @@ def show_order(order_id: uuid.UUID) -> Answer:
         units_back=goods.units_back(order),
         history=presenting.present_history(order, now=now),
         why=why_here(order),
+        can_extend=extending.may_extend(order, is_manager=member().is_manager),
         places=queries.places_in_use(order.store_id),
         signature=signing.signature_of(order_id) if order.status == "collected" else None,
         transfers=[present_arrival(each, order, now=now) for each in transfers.transfers_of([order.id])],
@@ -83,6 +84,7 @@ def _board(now: datetime) -> dict[str, Any]:
         store,
         to_do,
         Goods(to_send, to_receive, owners),
+        to_put_back=orders.to_put_back_at(store.id),
         problems=problems,
         conflicts=present_conflicts(queries.open_conflicts(store.id), store.timezone, now=now),
         now=now,

@@ -27,6 +27,7 @@ _KEEP = text("""
     WHERE register.store_id = given.store_id AND register.register = given.register
       AND register.version = given.version
       AND register.late_since IS DISTINCT FROM given.late_since
+    RETURNING register.store_id, register.register
 """).bindparams(
     bindparam("stores", type_=ARRAY(Integer())),
     bindparam("registers", type_=ARRAY(Text())),
@@ -48,11 +49,11 @@ def _watch(now: datetime) -> int:
         for register in queries.registers(now=now, gone_since=now - GONE_AFTER)
         if (late_since := _late_since(register, allowed, now)) != register.alarmed_since
     ]
-    if changed:
-        _keep(changed)
+    kept = _keep(changed) if changed else set()
     for register, late_since in changed:
-        _say(register, late_since, now)
-    return len(changed)
+        if (register.store_id, register.register) in kept:  # of the others another clock has said it
+            _say(register, late_since, now)
+    return len(kept)
 
 
 def _late_since(register: Any, allowed: timedelta, now: datetime) -> datetime | None:
@@ -62,14 +63,15 @@ def _late_since(register: Any, allowed: timedelta, now: datetime) -> datetime | 
     return since if since < now - allowed else None
 
 
-def _keep(changed: list[tuple[Any, datetime | None]]) -> None:
+def _keep(changed: list[tuple[Any, datetime | None]]) -> set[tuple[int, str]]:
+    """Write it down; returns the registers for which it is news."""
     given: Mapping[str, list[Any]] = {
         "stores": [register.store_id for register, _ in changed],
         "registers": [register.register for register, _ in changed],
         "versions": [register.version for register, _ in changed],
         "instants": [late_since for _, late_since in changed],
     }
-    run(_KEEP, given)
+    return {(row.store_id, row.register) for row in run(_KEEP, given)}
 
 
 def _say(register: Any, late_since: datetime | None, now: datetime) -> None:

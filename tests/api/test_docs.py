@@ -166,6 +166,8 @@ def test_every_command_runs(world: World, pages: dict[str, Page], monkeypatch: p
             world.offer(order)
         if "/returns" in command:
             world.collect(order)
+        if "/extend-hold" in command:
+            world.make_ready(order)
 
         answer = run(command, key, str(order.id))
 

@@ -227,6 +227,8 @@ def test_every_example_is_accepted(
                 house.offer(order)
             if operation.path.endswith("/returns"):
                 house.collect(order)
+            if operation.path.endswith("/extend-hold"):
+                house.make_ready(order)
 
         if "{payment_id}" in operation.path:
             known["payment_id"] = str(payment_of(house.place(key, {"1001": 1}).id).id)

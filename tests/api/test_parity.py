@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
 
 from pickup.catalog.models import Product
@@ -23,6 +24,7 @@ from pickup.tills.lateness import watch_registers
 from pickup.tills.models import TillRegister
 from pickup.tills.selling import Line, Sale, record_sales
 from tests.api_client import ApiClient
+from tests.concurrency.together import at_once
 from tests.world import World
 
 MINUTE = timedelta(minutes=1)
@@ -183,6 +185,16 @@ class TestLateRegisters:
         assert parity(pos)["registers"][0]["late_since"] is None
         assert watch_registers(now + 63 * MINUTE) == 1
         assert self.late() is None
+
+    def test_is_said_by_one_of_several_clocks(self, app: Flask, pos: ApiClient, store: Store, now: datetime):
+        acknowledge(pos, 1)
+
+        def look() -> int:
+            with app.app_context():
+                return watch_registers(now + 61 * MINUTE)
+
+        assert sum(at_once([look] * 4)) == 1
+        assert db.session.query(Event).filter(Event.type == "register.late").count() == 1
 
     def test_a_price_for_later_makes_nobody_late_before_it_holds(self, world: World, pos: ApiClient, store: Store):
         product_id = db.session.query(Price.product_id).first()[0]

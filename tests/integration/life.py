@@ -22,7 +22,7 @@ from pickup.core.types import Actor
 from pickup.inventory.models import Reservation, StockLevel, StockMovement
 from pickup.inventory.reconciliation import differences
 from pickup.inventory.transfers import transfers_of
-from pickup.orders import pickup_code, queries, receiving, service, short_picks, sweeping
+from pickup.orders import extending, pickup_code, queries, receiving, service, short_picks, sweeping
 from pickup.orders.errors import ActionNotAllowed, PickupCodeLocked, TransferOver
 from pickup.orders.lifecycle import FINAL, HOLDING_GOODS, TRANSITIONS
 from pickup.orders.models import CapacityHour, Order, OrderHistory
@@ -176,6 +176,19 @@ class AnyLife(RuleBasedStateMachine):
         if order.status == "reserved":
             self._take(order, service.start_picking, actor=STAFF)
         self._take(order, service.mark_ready, actor=STAFF)
+
+    @precondition(lambda self: self._any({"ready"}))
+    @rule(number=anyone)
+    def keep_longer(self, number):
+        order = self._pick(number, {"ready"})
+        times, until = order.hold_extensions, order.hold_until
+        try:
+            self._take(order, extending.extend_hold, actor=CUSTOMER)
+        except ActionNotAllowed:
+            assert times == 1
+            return
+        self.look()
+        assert (times, self.orders[order.id].hold_until > until) == (0, True)
 
     @precondition(lambda self: self._any({"picking"}))
     @rule(number=anyone, line=anyone, missing=some)
@@ -345,6 +358,7 @@ class AnyLife(RuleBasedStateMachine):
         self.nobody_is_forgotten()
         self.money_is_taken_for_what_was_handed_over_and_for_nothing_else()
         self.every_place_in_an_hour_is_some_orders()
+        self.a_bag_that_nobody_collects_is_to_be_put_back()
 
     def the_books_agree(self):
         assert differences() == []
@@ -414,6 +428,13 @@ class AnyLife(RuleBasedStateMachine):
         assert {(store, hour): taken for store, hour, taken in rows if taken} == dict(
             +(self.worked + Counter(self.counted_in.values()))
         )
+
+    def a_bag_that_nobody_collects_is_to_be_put_back(self):
+        bagged = OrderHistory.from_status.in_(("picking", "ready"))
+        called_off = OrderHistory.to_status.in_(("cancelled", "expired"))
+        left = set(db.session.scalars(select(OrderHistory.order_id).where(bagged, called_off)))
+        assert {order.id for order in self.orders.values() if order.put_back_since} == left
+        assert not [order for order in self.orders.values() if order.warn_at and order.status != "ready"]
 
     # The rest is looking
 

@@ -182,6 +182,12 @@ class TestRows:
         product = db.session.scalars(sa.select(Product)).one()
         assert (product.name, product.brand, product.max_per_order) == ("Pear", "Orchard", None)
 
+    def test_goods_that_keep_for_some_days_only(self, run: Run) -> None:
+        result = run("products", "sku,name,hold_days\nA,Milk,1\nB,Soap,\nC,Fish,0\n")
+        assert summary(result) == (2, 0, 1)
+        kept = db.session.execute(sa.select(Product.sku, Product.hold_days).order_by(Product.sku)).all()
+        assert kept == [("A", 1), ("B", None)]
+
     def test_a_row_that_is_the_same_is_not_written_again(self, run: Run) -> None:
         for _ in range(2):
             run("products", "sku,name\nA,Apple\nB,Bread\n")

@@ -15,6 +15,7 @@ from pickup.payments.gateway import GatewayUnreachable
 from pickup.payments.models import Payment, PaymentEntry, SandboxCharge
 from pickup.payments.queries import payment_of
 from pickup.payments.sandbox import HOLD, SandboxGateway
+from tests.concurrency.together import at_once
 
 ANA = Actor("staff", "Ana")
 IN_TIME = HOLD - timedelta(hours=25)
@@ -81,6 +82,16 @@ class TestTakenEarly:
         collect(world, order)
 
         assert entries() == [("authorisation", 300), ("capture", 300)]
+
+    def test_by_one_of_several_clocks(self, app, order):
+        now = utcnow() + SOON
+
+        def look():
+            with app.app_context():
+                lapsing.keep_holds(now)
+
+        at_once([look] * 4)
+        assert db.session.query(Event).filter_by(type="payment.lapsing").count() == 1
 
     def test_what_is_not_found_is_given_back(self, world, order, milk):
         lapsing.keep_holds(utcnow() + SOON)

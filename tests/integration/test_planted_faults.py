@@ -74,6 +74,7 @@ class Day(AnyLife):
         for refused in (1, 2):
             self.place(({"B": 2}, "near", None))
             self.step(self.pick, 0)
+            self.step(self.keep_longer, 0)
             self.step(self.not_everything_is_taken, 0, [refused])
 
     def sold_at_the_till(self):

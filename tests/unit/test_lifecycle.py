@@ -43,6 +43,6 @@ def test_every_event_has_a_place_in_the_subscriptions():
 
 
 def test_allowed_actions_come_from_the_table():
-    assert actions_from("ready", "staff") == ["hand_over", "cancel"]
+    assert actions_from("ready", "staff") == ["extend_hold", "hand_over", "cancel"]
     assert actions_from("collected", "staff") == []
     assert {kind for row in TRANSITIONS.values() for kind in row.actors} <= set(get_args(ActorKind))
