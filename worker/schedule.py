@@ -18,6 +18,7 @@ from pickup.core.logging import log
 from pickup.inventory import checking
 from pickup.orders import holding, lapsing, money_checks, sweeping
 from pickup.tills import lateness, silence
+from pickup.webhooks import deliveries
 from worker.app import app
 
 Job = Callable[[datetime], int]
@@ -34,6 +35,7 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (60, lateness.watch_registers),
     (600, sweeping.forget_declines),
     (3600, sweeping.forget_idempotency_keys),
+    (3600, deliveries.forget_attempts),
 )
 # The checks of the books take their time, more so those that ask a gateway: nothing that is due waits for them.
 CHECKS: tuple[tuple[float, Job], ...] = (

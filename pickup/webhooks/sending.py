@@ -51,12 +51,12 @@ def send(
     Args:
         loopback: see `guard.target_of`.
         total_seconds: after these the connection is cut, whatever comes over it.
-        tls: whose certificates are believed.
+        tls: whose certificates are believed, if not `public_tls`.
     """
     deadline = time.monotonic() + total_seconds
     try:
         target = target_of(url, loopback=loopback, resolve=resolve)
-        connection = _connected(target, deadline, tls or _public_tls())
+        connection = _connected(target, deadline, tls)
     except Refused as refusal:
         return Answer(None, str(refusal))
     except _TROUBLE as error:
@@ -66,7 +66,7 @@ def send(
     watchdog.daemon = True
     watchdog.start()
     try:
-        return _ask(connection, target, headers, body)
+        return _ask(connection, target, headers, body, deadline)
     except _TROUBLE as error:
         return Answer(None, _words(error, deadline))
     finally:
@@ -74,7 +74,7 @@ def send(
         connection.close()
 
 
-def _connected(target: Target, deadline: float, tls: ssl.SSLContext) -> HTTPConnection:
+def _connected(target: Target, deadline: float, tls: ssl.SSLContext | None) -> HTTPConnection:
     """A connection to the first of the addresses that is there, with its handshake done.
 
     It is made to the address itself. No proxy is asked, whatever the environment says.
@@ -84,11 +84,7 @@ def _connected(target: Target, deadline: float, tls: ssl.SSLContext) -> HTTPConn
         seconds = min(CONNECT_SECONDS, deadline - time.monotonic())
         if seconds <= 0:
             break
-        connection = (
-            HTTPConnection(address, target.port, timeout=seconds)
-            if target.scheme == "http"
-            else HTTPSConnection(address, target.port, timeout=seconds, ssl_context=tls, server_hostname=target.host)
-        )
+        connection = _connection(target, address, seconds, tls)
         try:
             connection.connect()
         except (OSError, HTTPError) as error:
@@ -99,7 +95,17 @@ def _connected(target: Target, deadline: float, tls: ssl.SSLContext) -> HTTPConn
     raise trouble
 
 
-def _ask(connection: HTTPConnection, target: Target, headers: Mapping[str, str], body: bytes) -> Answer:
+def _connection(target: Target, address: str, seconds: float, tls: ssl.SSLContext | None) -> HTTPConnection:
+    if target.scheme == "http":
+        return HTTPConnection(address, target.port, timeout=seconds)
+    return HTTPSConnection(
+        address, target.port, timeout=seconds, ssl_context=tls or public_tls(), server_hostname=target.host
+    )
+
+
+def _ask(
+    connection: HTTPConnection, target: Target, headers: Mapping[str, str], body: bytes, deadline: float
+) -> Answer:
     # Of the socket: it begins anew with each byte. The watchdog looks at the whole.
     connection.timeout = TOTAL_SECONDS
     about = {"Host": target.authority, "User-Agent": USER_AGENT, "Content-Type": "application/json"}
@@ -113,6 +119,9 @@ def _ask(connection: HTTPConnection, target: Target, headers: Mapping[str, str],
         enforce_content_length=False,
     )
     response = connection.getresponse()
+    if time.monotonic() >= deadline:
+        # Cut off in the midst of its headers, it looks as if they had ended.
+        raise TimeoutError
     # The status is the answer. The rest is taken, some of it, so that nobody's program breaks on writing it.
     with suppress(*_TROUBLE):
         response.read(ANSWER_BYTES_MAX)
@@ -129,8 +138,11 @@ def _cut(sock: socket.socket) -> None:
 
 
 @cache
-def _public_tls() -> ssl.SSLContext:
-    """Made once: to read all the certificates takes longer than an attempt."""
+def public_tls() -> ssl.SSLContext:
+    """Whom everybody believes: the system's authorities, and those of Mozilla.
+
+    Made once, and best before there are threads: to read all the certificates takes longer than an attempt.
+    """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
