@@ -70,6 +70,7 @@ from pickup.subscriptions import SUBSCRIPTIONS
 from pickup.tills import commands as till_commands
 from pickup.tills import views as till_views
 from pickup.tills.gauges import till_gauges
+from pickup.webhooks.gauges import webhook_gauges
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -103,7 +104,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app, settings)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     problems.init_app(app)
-    metrics.init_app(app, (outbox_gauges, order_gauges, payment_gauges, stock_gauges, store_gauges, till_gauges))
+    gauges = (outbox_gauges, order_gauges, payment_gauges, stock_gauges, store_gauges, till_gauges, webhook_gauges)
+    metrics.init_app(app, gauges)
     signals.init_app(app)
     streaming.init_app(app)
     directory.init_app(app)

@@ -116,6 +116,8 @@ class Settings:
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     stripe_api_base: str | None
 
+    webhook_loopback: bool
+
     outbox_lease_seconds: int
     idempotency_keep_hours: int
     keep_personal_data_days: int
@@ -166,11 +168,12 @@ class Settings:
         port = env.int("PORT", 8000, validate=Range(1, 65535))
         database_url = env.str("DATABASE_URL", "") or None
         redis_url = env.str("REDIS_URL", "") or None
+        development = env.bool("PICKUP_DEVELOPMENT", database_url is None or redis_url is None)
         with env.prefixed("PICKUP_"):
             return cls(
                 home=Path(env.str("HOME", "") or ROOT / "var").resolve(),
                 port=port,
-                development=env.bool("DEVELOPMENT", database_url is None or redis_url is None),
+                development=development,
                 seed=env.str("SEED", "demo", validate=OneOf(SEEDS)),
                 database_url=database_url,
                 redis_url=redis_url,
@@ -232,6 +235,7 @@ class Settings:
                 stripe_secret_key=env.str("STRIPE_SECRET_KEY", "") or None,
                 stripe_webhook_secrets=_words(env.str("STRIPE_WEBHOOK_SECRETS", "")),
                 stripe_api_base=env.str("STRIPE_API_BASE", "") or None,
+                webhook_loopback=env.bool("WEBHOOK_LOOPBACK", development),
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
                 idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
                 keep_personal_data_days=env.int("KEEP_PERSONAL_DATA_DAYS", 365, validate=Range(0, 36_500)),

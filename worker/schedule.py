@@ -19,6 +19,7 @@ from pickup.inventory import checking
 from pickup.orders import clockwork, holding, lapsing, money_checks, sweeping
 from pickup.privacy import erasing
 from pickup.tills import lateness, silence
+from pickup.webhooks import deliveries
 from worker.app import app
 
 Job = Callable[[datetime], int]
@@ -38,6 +39,7 @@ SCHEDULE: tuple[tuple[float, Job], ...] = (
     (600, sweeping.forget_declines),
     (3600, sweeping.forget_idempotency_keys),
     (3600, erasing.erase_due),
+    (3600, deliveries.forget_attempts),
 )
 # A gateway that is slow, or away, is waited for with each call: nothing else that is due waits with it.
 GATEWAYS: tuple[tuple[float, Job], ...] = (

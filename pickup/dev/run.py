@@ -109,6 +109,7 @@ def programs(settings: Settings, web_socket: int, mail_port: int | None) -> list
         Program("web", (python, *_web(settings, web_socket)), mail | shop, keep_open=(web_socket,)),
         Program("relay", (python, "-m", "worker.relay"), mail),
         Program("schedule", (python, "-m", "worker.schedule"), mail),
+        Program("webhooks", (python, "-m", "worker.webhooks"), mail),
         *(Program(queue, (python, "-m", "worker.work", queue), mail) for queue in QUEUES),
     ]
 

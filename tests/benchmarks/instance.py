@@ -29,6 +29,7 @@ KINDS = {
     "gunicorn": "web",
     "worker.relay": "relay",
     "worker.schedule": "schedule",
+    "worker.webhooks": "webhooks",
     "worker.work": "worker",
     "valkey": "Valkey",
     "postgres": "PostgreSQL",
