@@ -69,6 +69,8 @@ from pickup.subscriptions import SUBSCRIPTIONS
 from pickup.tills import commands as till_commands
 from pickup.tills import views as till_views
 from pickup.tills.gauges import till_gauges
+from pickup.webhooks import endpoint_views as webhook_views
+from pickup.webhooks import views as event_views
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -127,6 +129,8 @@ def _register_api(app: Flask) -> None:
         pricing_views.blueprint,
         store_views.blueprint,
         till_views.blueprint,
+        event_views.blueprint,
+        webhook_views.blueprint,
     ):
         rest.register_blueprint(blueprint)
     app.register_blueprint(gateway_views.blueprint)

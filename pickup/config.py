@@ -97,6 +97,8 @@ class Settings:
     outbox_lease_seconds: int
     idempotency_keep_hours: int
 
+    webhook_loopback: bool
+
     shop_api_url: str
     shop_api_key: str | None = field(repr=False)
 
@@ -144,10 +146,11 @@ class Settings:
         database_url = env.str("DATABASE_URL", "") or None
         redis_url = env.str("REDIS_URL", "") or None
         with env.prefixed("PICKUP_"):
+            development = env.bool("DEVELOPMENT", database_url is None or redis_url is None)
             return cls(
                 home=Path(env.str("HOME", "") or ROOT / "var").resolve(),
                 port=port,
-                development=env.bool("DEVELOPMENT", database_url is None or redis_url is None),
+                development=development,
                 seed=env.str("SEED", "demo", validate=OneOf(SEEDS)),
                 database_url=database_url,
                 redis_url=redis_url,
@@ -197,6 +200,7 @@ class Settings:
                 stripe_api_base=env.str("STRIPE_API_BASE", "") or None,
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
                 idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
+                webhook_loopback=env.bool("WEBHOOK_LOOPBACK", development),
                 shop_api_url=env.str("SHOP_API_URL", f"http://127.0.0.1:{port}"),
                 shop_api_key=env.str("SHOP_API_KEY", "") or None,
             )

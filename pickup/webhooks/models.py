@@ -39,7 +39,11 @@ class WebhookEndpoint(Base):
 
 
 class WebhookDelivery(Base):
-    """One event for one endpoint: waiting, done, or given up."""
+    """One event for one endpoint: waiting, done, or given up.
+
+    Of one subject the ids of events are in the order in which they happened, and so they are sent: a replay may plan
+    an earlier event after a later one.
+    """
 
     __tablename__ = "webhook_deliveries"
 
@@ -61,9 +65,10 @@ class WebhookDelivery(Base):
             "ix_webhook_deliveries_order",
             "endpoint_id",
             "subject_id",
-            "id",
+            "event_id",
             postgresql_where=text("done_at IS NULL AND dead_at IS NULL"),
         ),
+        Index("ix_webhook_deliveries_dead", "endpoint_id", "event_id", postgresql_where=text("dead_at IS NOT NULL")),
         CheckConstraint("done_at IS NULL OR dead_at IS NULL", name="one_end"),
         CheckConstraint("attempts >= 0", name="attempts"),
     )
