@@ -31,6 +31,7 @@ from pickup.management import (
     people_views,
     stock_views,
     task_views,
+    webhook_views,
 )
 from pickup.management import (
     store_views as store_admin_views,
@@ -69,7 +70,7 @@ from pickup.subscriptions import SUBSCRIPTIONS
 from pickup.tills import commands as till_commands
 from pickup.tills import views as till_views
 from pickup.tills.gauges import till_gauges
-from pickup.webhooks import endpoint_views as webhook_views
+from pickup.webhooks import endpoint_views as webhook_endpoint_views
 from pickup.webhooks import views as event_views
 
 
@@ -130,7 +131,7 @@ def _register_api(app: Flask) -> None:
         store_views.blueprint,
         till_views.blueprint,
         event_views.blueprint,
-        webhook_views.blueprint,
+        webhook_endpoint_views.blueprint,
     ):
         rest.register_blueprint(blueprint)
     app.register_blueprint(gateway_views.blueprint)
@@ -159,6 +160,7 @@ def _register_pages(app: Flask) -> None:
         client_views.blueprint,
         stock_views.blueprint,
         task_views.blueprint,
+        webhook_views.blueprint,
         dashboard_views.blueprint,
         orders_views.blueprint,
         customer_views.blueprint,

@@ -94,10 +94,10 @@ class Settings:
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     stripe_api_base: str | None
 
+    webhook_loopback: bool
+
     outbox_lease_seconds: int
     idempotency_keep_hours: int
-
-    webhook_loopback: bool
 
     shop_api_url: str
     shop_api_key: str | None = field(repr=False)
@@ -145,8 +145,8 @@ class Settings:
         port = env.int("PORT", 8000, validate=Range(1, 65535))
         database_url = env.str("DATABASE_URL", "") or None
         redis_url = env.str("REDIS_URL", "") or None
+        development = env.bool("PICKUP_DEVELOPMENT", database_url is None or redis_url is None)
         with env.prefixed("PICKUP_"):
-            development = env.bool("DEVELOPMENT", database_url is None or redis_url is None)
             return cls(
                 home=Path(env.str("HOME", "") or ROOT / "var").resolve(),
                 port=port,
@@ -198,9 +198,9 @@ class Settings:
                 stripe_secret_key=env.str("STRIPE_SECRET_KEY", "") or None,
                 stripe_webhook_secrets=_words(env.str("STRIPE_WEBHOOK_SECRETS", "")),
                 stripe_api_base=env.str("STRIPE_API_BASE", "") or None,
+                webhook_loopback=env.bool("WEBHOOK_LOOPBACK", development),
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
                 idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
-                webhook_loopback=env.bool("WEBHOOK_LOOPBACK", development),
                 shop_api_url=env.str("SHOP_API_URL", f"http://127.0.0.1:{port}"),
                 shop_api_key=env.str("SHOP_API_KEY", "") or None,
             )

@@ -174,19 +174,12 @@ def _add_webhooks() -> None:
         sa.PrimaryKeyConstraint('id', name=op.f('pk_webhook_deliveries')),
         sa.UniqueConstraint('endpoint_id', 'event_id', name=op.f('uq_webhook_deliveries_endpoint_id_event_id')),
     )
-    op.create_index('ix_webhook_deliveries_due', 'webhook_deliveries', ['due_at'], postgresql_where=sa.text(WAITS))
-    op.create_index(
-        'ix_webhook_deliveries_order',
-        'webhook_deliveries',
-        ['endpoint_id', 'subject_id', 'event_id'],
-        postgresql_where=sa.text(WAITS),
-    )
-    op.create_index(
-        'ix_webhook_deliveries_dead',
-        'webhook_deliveries',
-        ['endpoint_id', 'event_id'],
-        postgresql_where=sa.text('dead_at IS NOT NULL'),
-    )
+    for name, columns, where in (
+        ('ix_webhook_deliveries_due', ['endpoint_id', 'due_at'], WAITS),
+        ('ix_webhook_deliveries_order', ['endpoint_id', 'subject_id', 'event_id'], WAITS),
+        ('ix_webhook_deliveries_dead', ['dead_at'], 'dead_at IS NOT NULL'),
+    ):
+        op.create_index(name, 'webhook_deliveries', columns, postgresql_where=sa.text(where))
     op.create_table(
         'webhook_attempts',
         sa.Column('id', sa.BigInteger(), sa.Identity(), nullable=False),

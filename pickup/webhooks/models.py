@@ -60,7 +60,12 @@ class WebhookDelivery(Base):
 
     __table_args__ = (
         UniqueConstraint("endpoint_id", "event_id"),
-        Index("ix_webhook_deliveries_due", "due_at", postgresql_where=text("done_at IS NULL AND dead_at IS NULL")),
+        Index(
+            "ix_webhook_deliveries_due",
+            "endpoint_id",
+            "due_at",
+            postgresql_where=text("done_at IS NULL AND dead_at IS NULL"),
+        ),
         Index(
             "ix_webhook_deliveries_order",
             "endpoint_id",
@@ -68,7 +73,7 @@ class WebhookDelivery(Base):
             "event_id",
             postgresql_where=text("done_at IS NULL AND dead_at IS NULL"),
         ),
-        Index("ix_webhook_deliveries_dead", "endpoint_id", "event_id", postgresql_where=text("dead_at IS NOT NULL")),
+        Index("ix_webhook_deliveries_dead", "dead_at", postgresql_where=text("dead_at IS NOT NULL")),
         CheckConstraint("done_at IS NULL OR dead_at IS NULL", name="one_end"),
         CheckConstraint("attempts >= 0", name="attempts"),
     )

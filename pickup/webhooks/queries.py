@@ -43,7 +43,7 @@ DeliveryStatus = Literal["waiting", "done", "dead"]
 DELIVERY_STATUSES: tuple[DeliveryStatus, ...] = get_args(DeliveryStatus)
 
 WAITS = WebhookDelivery.done_at.is_(None) & WebhookDelivery.dead_at.is_(None)
-_STATES: Mapping[DeliveryStatus, ColumnElement[bool]] = {
+DELIVERY_STATES: Mapping[DeliveryStatus, ColumnElement[bool]] = {
     "waiting": WAITS,
     "done": WebhookDelivery.done_at.is_not(None),
     "dead": WebhookDelivery.dead_at.is_not(None),
@@ -105,7 +105,7 @@ def deliveries_of(
         .where(WebhookDelivery.endpoint_id == endpoint_id)
     )
     if status is not None:
-        wanted = wanted.where(_STATES[status])
+        wanted = wanted.where(DELIVERY_STATES[status])
     if before is not None:
         wanted = wanted.where(WebhookDelivery.event_id < before)
     rows = db.session.execute(
