@@ -1,10 +1,10 @@
 """Who does something when something happens: per event the handlers that get a task in the outbox.
 
 What a handler does, and on which queue, stands in `worker/handlers.py`. `order.unpaid`, `order.withdrawn`,
-`order.returned`, `order.collector_named`, `payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short` and
-`store.closed` are ours alone, and so are `price.breached` and `register.late`; the others are those that shops hear of
-(`webhooks/event_types.py`), by webhook, by the feed and by streams. Those need no handler here: the relay publishes every
-event (`webhooks/publishing.py`).
+`order.returned`, `order.collector_named`, `payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short`,
+`store.closed`, `price.breached` and `register.late` are ours alone; of the others shops hear, by webhook, by the feed
+and by streams (`webhooks/event_types.py`). That needs no handler: the relay publishes every event
+(`webhooks/publishing.py`).
 """
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
