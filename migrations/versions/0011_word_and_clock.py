@@ -175,7 +175,7 @@ def _add_webhooks() -> None:
         sa.UniqueConstraint('endpoint_id', 'event_id', name=op.f('uq_webhook_deliveries_endpoint_id_event_id')),
     )
     for name, columns, where in (
-        ('ix_webhook_deliveries_due', ['endpoint_id', 'due_at'], WAITS),
+        ('ix_webhook_deliveries_due', ['endpoint_id', 'due_at', 'event_id'], WAITS),
         ('ix_webhook_deliveries_order', ['endpoint_id', 'subject_id', 'event_id'], WAITS),
         ('ix_webhook_deliveries_dead', ['dead_at'], 'dead_at IS NOT NULL'),
     ):

@@ -64,6 +64,7 @@ class WebhookDelivery(Base):
             "ix_webhook_deliveries_due",
             "endpoint_id",
             "due_at",
+            "event_id",
             postgresql_where=text("done_at IS NULL AND dead_at IS NULL"),
         ),
         Index(
