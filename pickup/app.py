@@ -29,6 +29,7 @@ from pickup.management import (
     people_views,
     stock_views,
     task_views,
+    webhook_views,
 )
 from pickup.management import (
     store_views as store_admin_views,
@@ -70,6 +71,8 @@ from pickup.subscriptions import SUBSCRIPTIONS
 from pickup.tills import commands as till_commands
 from pickup.tills import views as till_views
 from pickup.tills.gauges import till_gauges
+from pickup.webhooks import endpoint_views as webhook_endpoint_views
+from pickup.webhooks import views as event_views
 from pickup.webhooks.gauges import webhook_gauges
 
 
@@ -131,6 +134,8 @@ def _register_api(app: Flask) -> None:
         store_views.blueprint,
         till_views.blueprint,
         notification_views.api,
+        event_views.blueprint,
+        webhook_endpoint_views.blueprint,
     ):
         rest.register_blueprint(blueprint)
     app.register_blueprint(gateway_views.blueprint)
@@ -161,6 +166,7 @@ def _register_pages(app: Flask) -> None:
         client_views.blueprint,
         stock_views.blueprint,
         task_views.blueprint,
+        webhook_views.blueprint,
         dashboard_views.blueprint,
         orders_views.blueprint,
         customer_views.blueprint,

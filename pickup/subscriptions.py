@@ -2,8 +2,9 @@
 
 What a handler does, and on which queue, stands in `worker/handlers.py`. `order.unpaid`, `order.withdrawn`,
 `order.returned`, `order.collector_named`, `order.reminded`, `order.expiring`, `order.overdue`, `order.arrived`,
-`payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short` and `store.closed` are ours alone; the other
-events are those that webhooks may carry.
+`payment.heard_of`, `payment.unsettled`, `payment.lapsing`, `stock.short`, `store.closed`, `price.breached` and
+`register.late` are ours alone; of the others shops hear, by webhook, by the feed and by streams
+(`webhooks/event_types.py`). That needs no handler: the relay publishes every event (`webhooks/publishing.py`).
 """
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {

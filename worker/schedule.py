@@ -17,15 +17,18 @@ from pickup.core.db import undo
 from pickup.core.logging import log
 from pickup.inventory import checking
 from pickup.orders import clockwork, holding, lapsing, money_checks, sweeping
+from pickup.pricing import activation
 from pickup.privacy import erasing
 from pickup.tills import lateness, silence
-from pickup.webhooks import deliveries
+from pickup.webhooks import deliveries, stock_news
 from worker.app import app
 
 Job = Callable[[datetime], int]
 
 # How often, in seconds, and what.
 SCHEDULE: tuple[tuple[float, Job], ...] = (
+    (2, stock_news.tell_of_stock),
+    (5, activation.tell_of_beginnings),
     (30, sweeping.cancel_unpaid_orders),
     (15, holding.end_unpaid_holds),
     (30, sweeping.expire_holds),

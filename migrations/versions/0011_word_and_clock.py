@@ -16,6 +16,7 @@ depends_on = None
 TIME = sa.DateTime(timezone=True)
 FINAL = "status IN ('collected', 'cancelled', 'expired')"
 WAITS = 'done_at IS NULL AND dead_at IS NULL'
+ANNOUNCED = "valid_from - recorded_at > '00:01:00'::interval"
 
 # One row per changed level, only while somebody listens. It is locked by whoever changes the level, until they commit:
 # so whoever tells of it afterwards reads what they have made of it.
@@ -41,9 +42,24 @@ STOCK_NEWS = """
 
 def upgrade() -> None:
     op.add_column('events', sa.Column('position', sa.BigInteger(), nullable=True))
-    op.execute('UPDATE events SET position = id')
+    # Amounts that shops hear of have a currency from now on.
+    op.execute("""
+        UPDATE events SET position = events.id, data = events.data || CASE
+            WHEN events.data ?| ARRAY['amount', 'reduced_amount'] AND orders.id IS NOT NULL
+            THEN jsonb_build_object('currency', orders.currency) ELSE '{}' END
+        FROM events AS same LEFT JOIN orders ON orders.id = same.subject_id
+        WHERE same.id = events.id
+    """)
     op.create_unique_constraint(op.f('uq_events_position'), 'events', ['position'])
     op.create_index('ix_events_unnumbered', 'events', ['id'], postgresql_where=sa.text('position IS NULL'))
+    op.create_index('ix_events_at', 'events', ['at'], postgresql_using='brin', postgresql_with={'autosummarize': 'on'})
+    op.create_index('ix_prices_announced', 'prices', ['valid_from'], postgresql_where=sa.text(ANNOUNCED))
+    op.create_table(
+        'price_clock',
+        sa.Column('id', sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column('told_until', TIME, nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_price_clock')),
+    )
 
     op.add_column('stores', sa.Column('email', sa.Text(), server_default='', nullable=False))
     op.add_column('products', sa.Column('hold_days', sa.Integer(), nullable=True))
@@ -224,4 +240,7 @@ def downgrade() -> None:
         op.drop_column('orders', name)
     op.drop_column('products', 'hold_days')
     op.drop_column('stores', 'email')
+    op.drop_table('price_clock')
+    op.drop_index('ix_prices_announced', 'prices')
+    op.drop_index('ix_events_at', 'events')
     op.drop_column('events', 'position')

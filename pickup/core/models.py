@@ -71,6 +71,8 @@ class Event(Base):
     __table_args__ = (
         Index(None, "subject_id", "id"),
         Index("ix_events_unnumbered", "id", postgresql_where=text("position IS NULL")),
+        # Rows come in the order of time, near enough: a few pages find a span of days.
+        Index(None, "at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
     )
 
 

@@ -100,6 +100,25 @@ def available_by_store(
     return dict(found)
 
 
+_UNRESERVED_OF = text("""
+    SELECT store_id, product_id, on_hand - reserved, safety_stock
+    FROM unnest(:store_ids, :product_ids) AS asked (store_id, product_id) JOIN stock_levels USING (store_id, product_id)
+""").bindparams(bindparam("store_ids", type_=_INTEGERS), bindparam("product_ids", type_=_INTEGERS))
+
+
+def available_of(keys: Sequence[tuple[int, int]], floor_of: Callable[[int], int]) -> dict[tuple[int, int], int]:
+    """What can be promised of some levels, by (store id, product id); never less than nothing.
+
+    Args:
+        floor_of: the units of every product that a store keeps back from online.
+    """
+    asked = {"store_ids": [store_id for store_id, _ in keys], "product_ids": [product_id for _, product_id in keys]}
+    return {
+        (store_id, product_id): max(unreserved - max(safety_stock, floor_of(store_id)), 0)
+        for store_id, product_id, unreserved, safety_stock in run(_UNRESERVED_OF, asked)
+    }
+
+
 _UNRESERVED_TOTAL = text("""
     SELECT product_id, sum(on_hand - reserved - safety_stock)
     FROM stock_levels WHERE product_id = ANY(:product_ids) AND on_hand - reserved - safety_stock > 0

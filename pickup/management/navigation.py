@@ -18,9 +18,13 @@ GROUPS = {
         "Tablets": "people_admin.list_devices",
         "Audit": "audit_admin.list_entries",
     },
-    "System": {"Failed work": "tasks_admin.list_tasks", "Clients": "clients_admin.list_clients"},
+    "System": {
+        "Failed work": "tasks_admin.list_tasks",
+        "Clients": "clients_admin.list_clients",
+        "Webhooks": "webhooks_admin.list_endpoints",
+    },
 }
-HEAD_OFFICE_ONLY = frozenset({"clients_admin.list_clients"})
+HEAD_OFFICE_ONLY = frozenset({"clients_admin.list_clients", "webhooks_admin.list_endpoints"})
 
 
 class Entry(NamedTuple):

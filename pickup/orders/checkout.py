@@ -105,7 +105,9 @@ _PLACE = text(f"""
 
 # The status is read under the order's lock; nobody else ever locks both an order and its payment.
 _LOCKED = "WITH locked AS (SELECT status FROM orders WHERE id = :order_id FOR UPDATE),"
-_NEWS = "SELECT locked.status, changed.captured, changed.refunded FROM locked LEFT JOIN changed ON true"
+_NEWS = """
+    SELECT locked.status, changed.currency, changed.captured, changed.refunded FROM locked LEFT JOIN changed ON true
+"""
 _SETTLE = text(_LOCKED + recording.RECORDING + _NEWS).bindparams(
     *recording.RECORDING_PARAMETERS, bindparam("order_id", type_=Uuid())
 )
@@ -205,7 +207,7 @@ def settle_order(opened: OpenedOrder, view: ChargeView | None, *, now: datetime)
     set_committed_value(order, "status", settled.status)
     if settled.captured is None:
         return False
-    recording.tell(order.id, captured=settled.captured, refunded=settled.refunded, now=now)
+    recording.tell(order.id, settled.currency, captured=settled.captured, refunded=settled.refunded, now=now)
     for name, value in recording.shown_of(view).items():
         set_committed_value(payment, name, value)
     _follow(order, payment, now)

@@ -60,7 +60,7 @@ _MOVED = f"""
             warn_at = CASE WHEN :target = 'ready' THEN warn_at END,
             put_back_since = CASE WHEN :leaves_bag AND given.status IN {BAGGED} THEN :now END
         FROM given WHERE orders.id = given.id
-        RETURNING orders.id, orders.number, orders.store_id, orders.reduced_amount AS reduced,
+        RETURNING orders.id, orders.number, orders.store_id, orders.reduced_amount AS reduced, orders.currency,
                   given.status AS came_from, given.position
     ), noted AS (
         INSERT INTO order_history (order_id, at, action, from_status, to_status, actor_kind, actor_name, note)
@@ -71,7 +71,8 @@ _TOLD = """
     , told AS (
         SELECT id AS subject_id, position, jsonb_build_object(
             'number', number, 'status', :target, 'from', came_from, 'reason', :reason, 'store_id', store_id
-        ) || CASE WHEN reduced > 0 THEN jsonb_build_object('reduced_amount', reduced) ELSE '{}' END AS data
+        ) || CASE WHEN reduced > 0 THEN jsonb_build_object('reduced_amount', reduced, 'currency', currency)
+                  ELSE '{}' END AS data
         FROM moved
     ),
 """

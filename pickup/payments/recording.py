@@ -50,7 +50,7 @@ RECORDING = """
             known.status = ANY(:sources) OR :authorised > known.authorised OR :captured > known.captured
             OR :voided > known.voided OR :refunded > known.refunded
         )
-        RETURNING payments.id, payments.order_id, payments.status,
+        RETURNING payments.id, payments.order_id, payments.status, payments.currency,
             payments.authorised - known.authorised AS authorised, payments.captured - known.captured AS captured,
             payments.voided - known.voided AS voided, payments.refunded - known.refunded AS refunded
     ), entered AS (
@@ -70,7 +70,7 @@ RECORDING_PARAMETERS: tuple[BindParameter[Any], ...] = (
     *(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "capture_before")),
     bindparam("action", type_=JSONB(none_as_null=True)),
 )
-_NEWS = "SELECT order_id, captured, refunded FROM changed"
+_NEWS = "SELECT order_id, currency, captured, refunded FROM changed"
 _RECORD = text("WITH" + RECORDING + _NEWS).bindparams(*RECORDING_PARAMETERS)
 
 
@@ -110,12 +110,12 @@ def record(payment_id: uuid.UUID, view: ChargeView, *, now: datetime) -> bool:
     news = run(_RECORD, recording(payment_id, view, now=now)).one_or_none()
     if news is None:
         return False
-    tell(news.order_id, captured=news.captured, refunded=news.refunded, now=now)
+    tell(news.order_id, news.currency, captured=news.captured, refunded=news.refunded, now=now)
     return True
 
 
-def tell(order_id: uuid.UUID, *, captured: int, refunded: int, now: datetime) -> None:
+def tell(order_id: uuid.UUID, currency: str, *, captured: int, refunded: int, now: datetime) -> None:
     """Tell the world of money that moved. Minor units."""
     for event, amount in (("payment.captured", captured), ("payment.refunded", refunded)):
         if amount:
-            outbox.emit(event, {order_id: {"amount": amount}}, at=now)
+            outbox.emit(event, {order_id: {"amount": amount, "currency": currency}}, at=now)

@@ -2,10 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pickup.core.db import Base, BigInt, BigKey
+
+# Where this is so, the beginning of a price is news of its own.
+ANNOUNCED = "valid_from - recorded_at > '00:01:00'::interval"
 
 
 class Price(Base):
@@ -29,5 +32,16 @@ class Price(Base):
 
     __table_args__ = (
         Index("ix_prices_in_force", "product_id", "zone", "valid_from", "version"),
+        # Those that were announced, by when they begin: nearly all others begin as soon as they are recorded.
+        Index("ix_prices_announced", "valid_from", postgresql_where=text(ANNOUNCED)),
         CheckConstraint("amount >= 0", name="amount"),
     )
+
+
+class PriceClock(Base):
+    """Until when the world has been told of announced prices that begin: one row."""
+
+    __tablename__ = "price_clock"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    told_until: Mapped[datetime]

@@ -44,6 +44,11 @@ def lock_price_ledger() -> None:
     db.session.execute(select(func.pg_advisory_xact_lock(PRICE_LEDGER_LOCK)))
 
 
+def price_ledger_is_free() -> bool:
+    """Take the same lock if nobody has it just now; whether it is taken."""
+    return bool(db.session.execute(select(func.pg_try_advisory_xact_lock(PRICE_LEDGER_LOCK))).scalar_one())
+
+
 class PriceInForce(NamedTuple):
     """What a product costs, and the entry of the ledger that says so."""
 

@@ -14,6 +14,8 @@ BY_CODE = {
     "not_found": "Check the address, and ids and SKUs in it. Do not repeat the request as it is.",
     "order_not_found": "Check the id. A key sees only the orders of its own client.",
     "payment_not_found": "Check the id; payments are listed by `GET /v1/payments`.",
+    "webhook_endpoint_not_found": "Check the id; endpoints are listed by `GET /v1/webhook-endpoints`. A key sees only "
+    "those of its own client.",
     "store_not_found": "Check the `ref`; stores are listed by `GET /v1/stores`.",
     "product_not_found": "Check the SKU; products are listed by `GET /v1/products`.",
     "method_not_allowed": "Use one of the methods in the `Allow` header.",
@@ -24,6 +26,7 @@ BY_CODE = {
     "as `expected_total` and a fresh `Idempotency-Key`.",
     "action_not_allowed": "Read the order again: its `allowed_actions` are what you may do. Often somebody else, the "
     "customer or the store, was faster.",
+    "too_many_webhook_endpoints": "Remove an endpoint that is not needed any more, or let one of them have all events.",
     "transfer_over": "Open the page again: somebody has received these goods already, or the order was called off or "
     "gets them from elsewhere.",
     "manager_needed": "A manager of the store signs in and does it.",
@@ -41,8 +44,8 @@ BY_CODE = {
     "same body.",
     "code_entry_locked": "Wait a few minutes, or let a manager look the order up.",
     "sign_in_locked": "Wait a few minutes, then sign in with the right PIN.",
-    "too_many_streams": "Poll instead (`GET /v1/pos/prices` has the same cursors), and try again after the seconds in "
-    "`Retry-After`. For more streams at a time, raise `PICKUP_WEB_STREAMS`.",
+    "too_many_streams": "Poll instead (`GET /v1/pos/prices` and `GET /v1/events` have the same cursors), and try again "
+    "after the seconds in `Retry-After`. For more streams at a time, raise `PICKUP_WEB_STREAMS`.",
     "internal_error": "Repeat the request later, with the same `Idempotency-Key`. If it stays, tell us the "
     "`request_id`.",
 }

@@ -8,10 +8,11 @@ from urllib.parse import quote, urlencode
 
 from markupsafe import Markup, escape
 
-# What a reader has set before: the address of the server, their key, the order that they placed first, its payment.
+# What a reader has set before: the address of the server, their key, the order that they placed first, its payment, a
+# webhook endpoint.
 SERVER = "$PICKUP"
 KEY = "$KEY"
-IN_PATH = {"order_id": "$ORDER", "payment_id": "$PAYMENT"}
+IN_PATH = {"order_id": "$ORDER", "payment_id": "$PAYMENT", "endpoint_id": "$ENDPOINT"}
 
 _JSON_WORD = re.compile(
     r'(?P<word_name>"(?:[^"\\]|\\.)*")(?=\s*:)|(?P<word_text>"(?:[^"\\]|\\.)*")|(?P<word_fixed>-?\d[\d.eE+-]*|true|false|null)'

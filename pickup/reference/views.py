@@ -1,5 +1,6 @@
 """HTTP of the documentation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import groupby
@@ -39,7 +40,7 @@ def show_reference() -> str:
     """Everything about the API on one page."""
     settings: Settings = current_app.extensions["settings"]
     document = document_of(current_app)
-    sections = sections_of(document)
+    sections, schemas = sections_of(document), document["components"]["schemas"]
     return render_template(
         "reference/index.html",
         document=document,
@@ -50,9 +51,10 @@ def show_reference() -> str:
         wait_max_seconds=WAIT_MAX_SECONDS,
         transitions=_transitions(),
         examples={
-            name: snippets.as_json({name: example_of(schema, document["components"]["schemas"])})
+            name: snippets.as_json({name: example_of(schema, schemas)})
             for name, schema in _members_to_show(document).items()
-        },
+        }
+        | {"message": snippets.as_json(_message(schemas))},
         initial=INITIAL,
         final=[status for status in STATUSES if status in FINAL],
     )
@@ -84,6 +86,11 @@ def _members_to_show(document: Document) -> dict[str, Any]:
     """The members of an order that most orders do not have, and its example therefore leaves empty."""
     schemas = document["components"]["schemas"]
     return {"transfers": {"type": "array", "items": schemas["Transfer"]}, "offer": schemas["Offer"]}
+
+
+def _message(schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """A webhook's body: what the feed says of an event, whose name stands in a header then."""
+    return {name: value for name, value in example_of(schemas["Event"], dict(schemas)).items() if name != "id"}
 
 
 def _transitions() -> list[dict[str, Any]]:

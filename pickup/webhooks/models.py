@@ -39,7 +39,11 @@ class WebhookEndpoint(Base):
 
 
 class WebhookDelivery(Base):
-    """One event for one endpoint: waiting, done, or given up."""
+    """One event for one endpoint: waiting, done, or given up.
+
+    Of one subject the ids of events are in the order in which they happened, and so they are sent: a replay may plan
+    an earlier event after a later one.
+    """
 
     __tablename__ = "webhook_deliveries"
 

@@ -93,6 +93,9 @@ def run(command: str, client: ApiClient, order_id: str) -> TestResponse:
             url = word.removeprefix("$PICKUP").replace("$ORDER", order_id)
             if "$PAYMENT" in url:
                 url = url.replace("$PAYMENT", str(payment_of(uuid.UUID(order_id)).id))
+            if "$ENDPOINT" in url:
+                made = client.post("/v1/webhook-endpoints", {"url": "https://shop.example.com/hooks"})
+                url = url.replace("$ENDPOINT", made.json["id"])
     method = method or ("GET" if body is None else "POST")
     return client.app.test_client().open(url, method=method, headers=headers, data=body)
 

@@ -120,6 +120,11 @@ def assert_documented(document: dict[str, Any], operation: Documented, answer: T
     assert faults(document, media["schema"], answer.json) == [], operation.said["operationId"]
 
 
+def endpoint_of(key: ApiClient) -> str:
+    made: str = key.post("/v1/webhook-endpoints", {"url": "https://shop.example.com/hooks"}).json["id"]
+    return made
+
+
 def test_the_document_is_valid(document: dict[str, Any]):
     assert document["openapi"].startswith("3.1")
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
@@ -233,6 +238,9 @@ def test_every_example_is_accepted(
         if "{payment_id}" in operation.path:
             known["payment_id"] = str(payment_of(house.place(key, {"1001": 1}).id).id)
 
+        if "{endpoint_id}" in operation.path:
+            known["endpoint_id"] = endpoint_of(key)
+
         answer = operation.send(key, **known)
 
         assert 200 <= answer.status_code < 300, (operation.said["operationId"], answer.text)
@@ -285,6 +293,11 @@ REFUSED: list[tuple[str, str, str, dict[str, Any] | None, str]] = [
     ("listStockLevels", "GET", "/v1/stock?sku=none", None, "invalid_fields"),
     ("listPayments", "GET", "/v1/payments?status=none", None, "invalid_fields"),
     ("showPayment", "GET", "/v1/payments/none", None, "payment_not_found"),
+    ("followEvents", "GET", "/v1/events?after=none", None, "invalid_fields"),
+    ("streamEvents", "GET", "/v1/events/stream?types=none", None, "invalid_fields"),
+    ("streamOrderEvents", "GET", "/v1/orders/none/events", None, "order_not_found"),
+    ("showWebhookEndpoint", "GET", "/v1/webhook-endpoints/none", None, "webhook_endpoint_not_found"),
+    ("addWebhookEndpoint", "POST", "/v1/webhook-endpoints", {"url": "ftp://x"}, "invalid_fields"),
 ]
 
 

@@ -12,6 +12,8 @@ from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
 from pickup.core.models import OutboxTask
 from pickup.staff.models import Device, StaffMember
+from pickup.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from pickup.webhooks.publishing import publish
 from tests.browser.accessibility import assert_accessible
 from tests.integration.managers import HEAD_OFFICE, MANAGER, two_stores
 
@@ -25,6 +27,7 @@ def chain(world, shop):
     here, _ = two_stores(world)
     milk = world.product("MILK", name="Fluid milk, white only, from cows that are out on the meadow, one gallon")
     world.stock(here, milk, 1200, safety_stock=5)
+    shop.post("/v1/webhook-endpoints", {"url": f"https://shop.example.com/hooks/{'of-a-long-address/' * 6}"})
     order = world.place(shop, {"MILK": 2})
     now = utcnow()
     with unit_of_work():
@@ -34,6 +37,12 @@ def chain(world, shop):
         db.session.add(Device(**place, name="Back room", token_digest=b"2", revoked_at=now, revoked_by="Max"))
         create_key("till 7", ["pos"])
         create_key("till 7", ["pos"])
+        publish(now)
+    with unit_of_work():
+        log = {"at": now, "error": ERROR, "duration_ms": 15_000}
+        for delivery in db.session.query(WebhookDelivery):
+            delivery.dead_at, delivery.attempts = now, 10
+            db.session.add(WebhookAttempt(delivery_id=delivery.id, **log))
     ids = [id_ for (id_,) in db.session.query(OutboxTask.id)]
     for _ in range(4):
         with unit_of_work():
@@ -148,6 +157,8 @@ def test_everything_is_accessible(open_page, chain, size):
         "/admin/clients",
         "/admin/clients/1",
         "/admin/clients/2",
+        "/admin/webhooks",
+        f"/admin/webhooks/{db.session.query(WebhookEndpoint.id).first()[0]}",
         "/admin/stock",
         "/admin/stock/MILK",
         "/admin/stock/NONE",

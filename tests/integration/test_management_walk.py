@@ -17,6 +17,8 @@ from pickup.staff import audit
 from pickup.staff.models import Device, StaffMember
 from pickup.stores.models import SpecialDay, Store
 from pickup.tills.models import TillRegister
+from pickup.webhooks.models import WebhookDelivery, WebhookEndpoint
+from pickup.webhooks.publishing import publish
 from tests.integration.managers import HEAD_OFFICE, MANAGER, OTHER_MANAGER, page, signed_in, two_stores, words_of
 from tests.integration.test_price_pages import sell
 
@@ -38,6 +40,7 @@ def chain(world, shop):
     world.stock(here, milk, 20)
     world.stock(there, milk, 4711)
     now = utcnow()
+    assert shop.post("/v1/webhook-endpoints", {"url": "https://shop.example.com/"}).status_code == 201
     customer = {"name": "Zelda Zimmer", "email": "zelda@example.com"}
     mine, theirs = world.place(shop, {"MILK": 2}), world.place(shop, {"MILK": 2}, {"store_ref": "2"}, customer=customer)
     for store, register in ((here, "1"), (there, "zreg")):
@@ -62,6 +65,7 @@ def chain(world, shop):
         ids = [id_ for (id_,) in db.session.query(OutboxTask.id)]
         outbox.postpone(ids, error="550 zelda@example.com zeppelin", now=now)
         db.session.query(OutboxTask).filter_by(subject_id=mine.id).update({"last_error": "550 no"})
+        publish(now)
     return mine, theirs
 
 
@@ -97,6 +101,8 @@ def ids_of(order, store_ref):
         "date": day.isoformat(),
         "sku": "MILK",
         "client_id": db.session.query(ApiClient.id).first()[0],
+        "endpoint_id": db.session.query(WebhookEndpoint.id).first()[0],
+        "delivery_id": db.session.query(WebhookDelivery.id).first()[0],
     }
 
 
