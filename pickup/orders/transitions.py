@@ -170,12 +170,12 @@ def _tell_boards(orders: Sequence[Advancing], row: Transition) -> None:
 def _keep_up(orders: Sequence[Advancing], row: Transition, reason: Reason | None, now: datetime) -> None:
     """The objects in memory are what the statement has made of their rows."""
     changed = {"status": row.target, "reason": reason, "changed_at": now, "offer": None, "offer_until": None}
+    if row.target != "ready":
+        changed |= {"remind_at": None, "warn_at": None}
     for order in orders:
         if isinstance(order, Order):
             leaves_bag = row.target in CALLED_OFF and order.status in BAGGED
             set_committed_value(order, "put_back_since", now if leaves_bag else None)
-            if row.target != "ready":
-                changed |= {"remind_at": None, "warn_at": None}
             for name, value in changed.items():
                 set_committed_value(order, name, value)
             if order.held_until and row.action != "pay":

@@ -18,7 +18,7 @@ from pickup.orders.promising import hold_until_at
 from pickup.staff import service as staff
 from pickup.staff.models import AuditEntry
 from pickup.stores.directory import fresh_directory
-from tests.concurrency.together import at_once
+from tests.concurrency.together import Rendezvous, at_once
 from tests.tablet import Tablet
 
 ANA = Actor("staff", "Ana")
@@ -205,6 +205,25 @@ class TestSeveralClocks:
 
         assert sum(at_once([look] * 4)) == 6
         assert sorted(subject for subject, _ in said("order.reminded")) == sorted(order.id for order in orders)
+
+    def test_say_it_twice_without_the_lock(self, app, ready, monkeypatch):
+        """The control: who only looks, says what another is just saying."""
+        order, both = ready(), Rendezvous(app)
+
+        def take_unlocked(due, step):
+            orders = both.after(lambda: db.session.scalars(due).all())()
+            step(orders)
+            return len(orders)
+
+        monkeypatch.setattr("pickup.orders.due._take", take_unlocked)
+        at = order.remind_at
+
+        def look():
+            with app.app_context():
+                return clockwork.remind(at)
+
+        at_once([look] * 2)
+        assert [subject for subject, _ in said("order.reminded")] == [order.id] * 2
 
     def test_leave_what_another_has_in_hand(self, app, world, ready):
         order, other = ready(), ready()
