@@ -20,8 +20,9 @@ from pickup.staff import audit
 from pickup.staff.gate import member
 from pickup.webhooks import service
 from pickup.webhooks.models import WebhookAttempt, WebhookEndpoint
-from pickup.webhooks.presenting import delivery_status, message_id, status_of
+from pickup.webhooks.presenting import delivery_status, status_of
 from pickup.webhooks.queries import DELIVERY_STATUSES, DeliveryStatus, attempts_of, get_endpoint
+from pickup.webhooks.signing import message_id
 
 COLUMNS = (
     "id", "client", "url", "events", "state", "failing_since", "last_delivered_at", "waiting", "given_up", "created_at"
