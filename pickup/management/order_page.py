@@ -83,6 +83,7 @@ class MessageRow(NamedTuple):
     channel: str
     recipient: str
     sent: str
+    failure: str
 
 
 class TaskRow(NamedTuple):
@@ -155,11 +156,13 @@ def present_order(order: Order, *, now: datetime) -> OrderPage:
         messages=[
             MessageRow(
                 local(message.created_at, zone, PATTERN),
-                _without_keys(message.subject, order),
+                # What has no subject is short enough to be one.
+                _without_keys(message.subject or message.text_body, order),
                 message.kind,
                 message.channel,
-                message.recipient,
+                "its tablets" if message.channel == "push" else message.recipient,
                 local(message.sent_at, zone, PATTERN) if message.sent_at else "",
+                _without_keys(message.failure or "", order),
             )
             for message in queries.messages_of(order.id)
         ],

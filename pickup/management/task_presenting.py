@@ -17,9 +17,10 @@ KIND_WORDS = {
     "clear_store": "Move the orders of a paused store",
     "ask_gateway": "Ask the payment provider",
     "settle_payment": "Take or give back money",
-    "notify_customer": "Mail to the customer",
-    "notify_collector": "Mail to the collector",
-    "notify_store": "Mail to the store",
+    "notify_customer": "Tell the customer",
+    "notify_collector": "Tell the collector",
+    "notify_store": "Tell the store by mail",
+    "wake_store": "Wake the tablets of the store",
 }
 MESSAGE_WORDS = {
     "confirmed": "the order is confirmed",

@@ -25,7 +25,7 @@ TYPES = {"description": "only these, with commas between: `order.ready,order.col
 DATA = {"order_id": "019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f", "number": 1000001, "status": "ready", "store_ref": "101"}
 
 
-class FeedQuery(Schema):
+class EventsQuery(Schema):
     """From where on, and of what."""
 
     after = fields.String(
@@ -66,7 +66,7 @@ class EventSchema(Schema):
     )
 
 
-class FeedSchema(Schema):
+class EventPageSchema(Schema):
     """Events in the order in which they became public."""
 
     data = fields.List(fields.Nested(EventSchema), required=True)

@@ -125,7 +125,7 @@ def test_head_office_makes_a_key_that_is_shown_once(open_page, chain):
 
 def test_failed_work_is_tried_again(open_page, chain):
     page = sign_in(open_page(), "/admin/tasks")
-    page.get_by_role("button", name=re.compile("^Try again now.*Mail to the customer")).first.click()
+    page.get_by_role("button", name=re.compile("^Try again now.*Tell the customer")).first.click()
     expect(page.get_by_role("status")).to_have_text("It is tried again now.")
 
     page.get_by_role("button", name=re.compile("Try all again now.*Reserve goods")).click()

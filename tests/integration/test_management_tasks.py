@@ -95,10 +95,10 @@ def test_what_failed_is_shown_in_words(manager, order):
     html = page(manager, "/admin/tasks")
 
     (row,) = rows_of(html, "Failed work")
-    assert "Mail to the customer the order is ready, a…@example.com 550 a…@example.com: no such user" in row
+    assert "Tell the customer the order is ready, a…@example.com 550 a…@example.com: no such user" in row
     assert f"{order.number} Rogers 1 2 since" in row
     assert "ada@example.com" not in html
-    assert rows_of(html, "Table of kinds") == ["Mail to the customer 1 0 Try all again now : Mail to the customer"]
+    assert rows_of(html, "Table of kinds") == ["Tell the customer 1 0 Try all again now : Tell the customer"]
 
 
 def test_work_that_has_not_failed_is_not_shown(manager, order):
