@@ -65,11 +65,11 @@ def run_job(job: Job) -> None:
         if done:
             log.info("scheduled", job=job.__name__, done=done)
     except SQLAlchemyError as error:
-        undo()
         log.warning("schedule_fault", job=job.__name__, error=str(error)[:300])
     except Exception as error:
-        undo()
         log.error("schedule_fault", job=job.__name__, exc_info=error)
+    finally:
+        undo()  # also what was only read: nobody sleeps in a transaction
 
 
 def keep_to(schedule: Sequence[tuple[float, Job]]) -> None:

@@ -31,8 +31,8 @@ def see_risks(now: datetime) -> int:
     settings: Settings = current_app.extensions["settings"]
     if not settings.risk_minutes:
         return 0
-    first = in_transaction(lambda: _first_promises(now))
-    stores, done = fresh_directory(), 0
+    first, stores = in_transaction(lambda: (_first_promises(now), fresh_directory()))
+    done = 0
     for store_id, promise in first.items():
         until = promising.open_minutes_ahead(stores.by_id[store_id], settings.risk_minutes, now=now)
         if promise <= until:

@@ -46,7 +46,7 @@ def extend_hold(order: Order, days: int = DAYS, *, actor: Actor, now: datetime, 
     order.hold_until = kept_on(store, order.hold_until, days)
     order.hold_extensions += 1
     order.warn_at = messages_at(store, now, order.hold_until).warn_at
-    advance([order], "extend_hold", actor=actor, now=now, note=f"until {order.hold_until.isoformat()}")
+    advance([order], "extend_hold", actor=actor, now=now, note=f"+{days} d")
     signals.after_commit(signals.NEWS, [board_topic(order.store_id)])
 
 

@@ -100,7 +100,7 @@ class Life:
         by_day = [hour for hour in hours(self.at, self.hold_until) if self.place.is_decent(hour)]
         return [hour for hour in by_day if self.place.is_open(hour)] or by_day
 
-    @property
+    @cached_property
     def expected(self) -> dict[str, datetime]:
         """What is said of it, and when."""
         if self.status == "ready":
@@ -126,9 +126,11 @@ class Life:
 
     def _at_risk(self) -> datetime:
         """The first hour after which there is no more open time than that; it was promised before the clocks began."""
-        return next(
-            hour for hour in hours(START, self.at + HOUR) if sum(map(self.place.is_open, hours(hour, self.at))) <= RISK
-        )
+        hour, left = self.at, RISK
+        while hour > START and left >= self.place.is_open(hour - HOUR):
+            hour -= HOUR
+            left -= self.place.is_open(hour)
+        return hour
 
 
 def hours(start: datetime, end: datetime) -> list[datetime]:
