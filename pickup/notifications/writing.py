@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
-from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    select_autoescape,
+)
 
 from pickup.config import Settings
 from pickup.core.logging import log
@@ -45,8 +53,10 @@ class Writer:
             folder: of the retailer's templates; what it lacks is ours.
         """
         ours = FileSystemLoader(OURS)
-        self._ours = _environment(ours)
-        self._theirs = _environment(ChoiceLoader([FileSystemLoader(folder), ours])) if folder else self._ours
+        self._ours = self._theirs = _environment(ours)
+        if folder:
+            # `ours/…` is ours in any case: so a template of theirs can be made of the one whose place it takes.
+            self._theirs = _environment(ChoiceLoader([FileSystemLoader(folder), ours, PrefixLoader({"ours": ours})]))
 
     def write(self, kind: str, part: str, language: str, context: Mapping[str, Any]) -> str:
         """A part of a message.
@@ -77,7 +87,11 @@ class Writer:
         Raises:
             Exception: whatever is wrong with the template.
         """
-        return _render(self._theirs, kind, part, language, context)
+        text = _render(self._theirs, kind, part, language, context)
+        if "\0" in text:
+            raise ValueError("holds a character that cannot be kept")
+        text.encode()  # raises where it is no text that could be sent
+        return text
 
 
 def writer() -> Writer:

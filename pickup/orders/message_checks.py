@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jinja2 import TemplateSyntaxError
+from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from pickup.core.languages import LANGUAGES
 from pickup.notifications.writing import OURS, PARTS, Writer
@@ -50,6 +50,8 @@ def _faults_of(writer: Writer, kind: str, part: str, language: str, contexts: di
                 faults.append(f"{name}: says nothing")
         except TemplateSyntaxError as error:
             faults.append(f"{error.name or name}:{error.lineno}: {error.message}")
+        except TemplateNotFound as error:
+            faults.append(f"{name}: there is no {error.name}")
         except Exception as error:  # a template is a program: it may fail in any way
             faults.append(f"{name}: {error}")
     return list(dict.fromkeys(faults))

@@ -67,14 +67,14 @@ def collector_context(order: Order, stores: Stores, *, now: datetime) -> Context
 def store_context(order: Order) -> Context:
     """What a message to the store speaks of: no price, no code."""
     settings: Settings = current_app.extensions["settings"]
-    lines = [{"name": line.product.name, "quantity": line.quantity, "total": ""} for line in order.lines]
+    wanted = [(line.product.name, line.quantity - line.short) for line in order.lines if line.quantity > line.short]
     return {
         "number": order.number,
         "customer": order.customer_name,
         "store": _place(order),
         "url": f"{settings.public_url}/staff",
-        "lines": lines,
-        "units": sum(line.quantity for line in order.lines),
+        "lines": [{"name": name, "quantity": quantity, "total": ""} for name, quantity in wanted],
+        "units": sum(quantity for _name, quantity in wanted),
         "ready_by": moment(order.ready_by, order),
         "ready_by_short": moment(order.ready_by, order, SHORT_DAY),
         "is_sent_for": order.status == "in_transit",
