@@ -120,6 +120,7 @@ class TestOutOfDate:
 
     def test_a_reminder_and_a_warning_are_said(self, world, order):
         world.work()
+        change(order, remind_at=None, warn_at=None)
         happens("order.reminded", order)
         happens("order.expiring", order)
         world.work()
@@ -182,7 +183,7 @@ class TestRefunded:
 
     def test_what_goes_back_with_the_handover_says_the_receipt(self, world, collected):
         with unit_of_work():
-            recording.tell(collected.id, captured=0, refunded=50, now=collected.changed_at + timedelta(minutes=1))
+            recording.tell(collected.id, captured=0, refunded=50, currency="USD", now=collected.changed_at + timedelta(minutes=1))
         world.work()
 
         assert "refunded" not in kinds()
@@ -190,7 +191,7 @@ class TestRefunded:
     def test_what_goes_back_days_later_is_news(self, world, collected):
         change(collected, changed_at=utcnow() - timedelta(days=2))
         with unit_of_work():
-            recording.tell(collected.id, captured=0, refunded=50, now=utcnow())
+            recording.tell(collected.id, captured=0, refunded=50, currency="USD", now=utcnow())
         world.work()
 
         assert to_customer()[-1] == "refunded"
@@ -200,7 +201,7 @@ class TestRefunded:
         world.work()
         take(order, service.cancel, actor=CUSTOMER, reason="customer")
         with unit_of_work():
-            recording.tell(order.id, captured=0, refunded=100, now=utcnow() + timedelta(days=1))
+            recording.tell(order.id, captured=0, refunded=100, currency="USD", now=utcnow() + timedelta(days=1))
         world.work()
 
         assert to_customer() == ["confirmed", "cancelled"]

@@ -179,7 +179,7 @@ def test_all_of_a_kind_are_tried_again_within_the_store(manager, order, stores):
 
     html = send(manager, "/admin/tasks/try-again", kind="notify_customer")
 
-    assert "2 are tried again now: mail to the customer." in html
+    assert "2 are tried again now: tell the customer." in html
     now = utcnow()
     assert [task(each).due_at <= now for each in (*mine, mail, money, others)] == [True, True, False, False]
     assert trail() == [("Max", "try_tasks_again", stores[0].id, {"kind": "notify_customer", "tasks": 2})]

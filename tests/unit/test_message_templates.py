@@ -10,7 +10,7 @@ from jinja2 import Environment, meta
 from pickup import config
 from pickup.core.languages import LANGUAGES
 from pickup.notifications.writing import OURS, PARTS, Writer
-from pickup.orders import announcing, store_mails
+from pickup.orders import announcing, store_messages
 from pickup.orders.message_contexts import MORE, NEEDING_STORES
 from pickup.orders.message_samples import KINDS, VARIETIES, samples
 
@@ -49,12 +49,12 @@ def test_every_kind_has_its_parts_and_nothing_else_is_there(language):
 
 
 def test_every_kind_that_is_sent_has_parts():
-    sent = {*announcing.MESSAGES.values(), announcing.MOVED, "collector", *store_mails.MESSAGES.values()}
+    sent = {*announcing.MESSAGES.values(), announcing.MOVED, "collector", *store_messages.MESSAGES.values()}
 
     assert sent == PARTS.keys()
     assert MORE.keys() == {*announcing.MESSAGES.values(), announcing.MOVED}
     assert {*announcing.OUT_OF_DATE} | NEEDING_STORES <= MORE.keys()
-    assert store_mails.IS_TRUE.keys() == {*store_mails.MESSAGES.values()}
+    assert store_messages.IS_TRUE.keys() == {*store_messages.MESSAGES.values()}
 
 
 def test_the_settings_know_the_languages():
