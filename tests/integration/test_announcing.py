@@ -183,7 +183,9 @@ class TestRefunded:
 
     def test_what_goes_back_with_the_handover_says_the_receipt(self, world, collected):
         with unit_of_work():
-            recording.tell(collected.id, captured=0, refunded=50, currency="USD", now=collected.changed_at + timedelta(minutes=1))
+            recording.tell(
+                collected.id, captured=0, refunded=50, currency="USD", now=collected.changed_at + timedelta(minutes=1)
+            )
         world.work()
 
         assert "refunded" not in kinds()
