@@ -61,6 +61,7 @@ BAD_FIELDS = [
     ("opening_hours", None),
     ("timezone", "Mars/Base"),
     ("phone", "\x00"),
+    ("email", "nobody"),
     ("prep_minutes", -1),
     ("prep_minutes", "5"),
     ("hold_days", 0),

@@ -168,6 +168,7 @@ def test_a_form_that_changes_nothing_leaves_no_trace(manager, stores):
         ("timezone", "Mars/Olympus", "There is no time zone"),
         ("country", "USA", "Must be the two letters of ISO 3166"),
         ("phone", "1" * 300, "Is longer than 200 characters."),
+        ("email", "nobody at home", "Must be a mail address"),
     ],
 )
 def test_a_wrong_field_says_so_and_what_was_typed_stays(manager, field, typed, words):

@@ -132,6 +132,7 @@ def test_a_store_gets_its_time_zone_from_its_place() -> None:
         ({"timezone": "../../etc/passwd"}, "time zone"),
         ({"kind": "kiosk"}, "one of store, warehouse, partner"),
         ({"hold_days": "0"}, "from 1 to 365"),
+        ({"email": "nobody"}, "must be a mail address"),
         ({"name": ""}, "is empty"),
     ],
 )
