@@ -1,5 +1,6 @@
 """Wire shapes that every feature shares, and fields that take nothing on trust."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields, validate
 
 from pickup.core.clock import rfc3339
+from pickup.core.languages import LANGUAGES, match
 from pickup.core.types import MINOR_UNITS_MAX
 
 TEXT_MAX = 200
@@ -97,6 +99,21 @@ class Phone(Text):
     def __init__(self, **kwargs: Any) -> None:
         pattern = validate.Regexp(r"^\+?\(?[0-9][0-9 ()./-]{3,30}$", error="Not a telephone number.")
         super().__init__(max_length=32, validators=[pattern], **kwargs)
+
+
+class LanguageTag(fields.String):
+    """A language that we have words for, by its tag (BCP 47), with or without a region; becomes our code of it."""
+
+    PATTERN = f"^({'|'.join(LANGUAGES)})([-_][A-Za-z0-9]{{2,8}})*$"
+
+    def __init__(self, **kwargs: Any) -> None:
+        error = f"Must be one of: {', '.join(LANGUAGES)}; a region may follow, as in es-MX."
+        super().__init__(validate=validate.Regexp(self.PATTERN, flags=re.IGNORECASE, error=error), **kwargs)
+
+    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """The code, once the tag has been found good."""
+        tag = super().deserialize(value, *args, **kwargs)
+        return match(tag) if isinstance(tag, str) else tag
 
 
 class Instant(fields.DateTime):

@@ -6,14 +6,24 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from pickup.core.csv_columns import KEY_MAX_CHARACTERS
-from pickup.core.schemas import EmailAddress, MoneySchema, PageQuery, Phone, Real, Schema, Text, WholeNumber
+from pickup.core.languages import DEFAULT
+from pickup.core.schemas import (
+    EmailAddress,
+    LanguageTag,
+    MoneySchema,
+    PageQuery,
+    Phone,
+    Real,
+    Schema,
+    Text,
+    WholeNumber,
+)
 from pickup.orders.basket import QUANTITY_MAX
 from pickup.orders.extending import DAYS, DAYS_MAX
 from pickup.orders.lifecycle import IF_SHORT, STATUSES
 
 ITEMS_MAX = 1000
 PICKUP_WAYS = ("near", "postcode", "address", "store_ref")
-LOCALES = ("en", "es", "zh")
 CHOICES = ("move", "wait", "cancel")
 REASON_MAX_CHARACTERS = 200
 
@@ -67,10 +77,8 @@ class CustomerSchema(Schema):
     name = Text(required=True, metadata={"example": "Ada Example"})
     email = EmailAddress(required=True, metadata={"description": "gets the messages", "example": "ada@example.com"})
     phone = Phone(metadata={"example": "+1 479 555 0100"})
-    locale = fields.String(
-        load_default="en",
-        validate=validate.OneOf(LOCALES),
-        metadata={"description": "language of the messages and of the page"},
+    locale = LanguageTag(
+        load_default=DEFAULT, metadata={"description": "language of the messages and of the page", "example": "es-MX"}
     )
     ip_address = fields.IP(
         metadata={

@@ -209,5 +209,5 @@ def test_a_nested_member_is_listed_with_its_parents(document: dict[str, Any]):
     assert rows["items[].quantity"].limits == "1 to 10,000"
     assert rows["items[].quantity"].required
     assert rows["pickup.near.lat"].kind == "number"
-    assert rows["customer.locale"].values == ("en", "es", "zh")
+    assert rows["if_short"].values == ("part", "move", "cancel")
     assert not rows["expected_total"].required

@@ -225,3 +225,11 @@ def test_nobody_waits_for_a_customer_who_has_yet_to_pay(world: World, shop: ApiC
 
     assert answer.json["status"] == "awaiting_payment"
     assert len(looks) == 1
+
+
+@pytest.mark.parametrize(("tag", "code"), [("es-MX", "es"), ("zh_Hans_CN", "zh"), ("EN", "en"), ("en-US", "en")])
+def test_a_language_may_have_a_region(world, shop, tag, code):
+    world.stock(world.store("1"), world.product("A"), 5)
+    customer = {"name": "Ada", "email": "ada@example.com", "locale": tag}
+    answer = shop.order(world.order_body({"A": 1}, customer=customer))
+    assert (answer.status_code, answer.json["customer"]["locale"]) == (201, code)

@@ -163,7 +163,7 @@ class TestTheBooks:
         world.work()
         assert entries(ready) == [("authorisation", 380), ("capture", 380)]
 
-        hand_over(ready, A=2)
+        hand_over(world.order(ready.id), A=2)
         world.work()
 
         assert entries(ready)[2:] == [("refund", 300)]
