@@ -16,13 +16,20 @@ TYPE = {"description": "what has happened", "example": "order.ready"}
 MESSAGE_ID = {"description": "the name of the event, the same as the `webhook-id`", "example": "msg_4711"}
 TIMESTAMP = {"description": "when it happened", "example": "2026-03-02T15:42:10Z"}
 URL = {
-    "description": "where to send; `https` on port 443",
+    "description": "where to send; `https` on port 443 of a public address",
     "format": "iri",
     "example": "https://shop.example.com/hooks",
 }
 EVENTS: dict[str, Any] = {"description": "which events; none named: all of them", "example": ["order.ready"]}
 TYPES = {"description": "only these, with commas between: `order.ready,order.collected`"}
-DATA = {"order_id": "019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f", "number": 1000001, "status": "ready", "store_ref": "101"}
+DATA = {
+    "order_id": "019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f",
+    "number": 1000001,
+    "status": "ready",
+    "from": "picking",
+    "reason": None,
+    "store_ref": "101",
+}
 
 
 class FeedQuery(Schema):
