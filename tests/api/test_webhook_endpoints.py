@@ -125,7 +125,7 @@ def test_twenty_are_enough(world, shop):
     add(shop)
 
 
-# What it may lead to is `guard.py`'s business; here is what the address itself says.
+# What its name leads to is looked at when something is sent (tests/unit/test_posting.py); here is what it says itself.
 REFUSED = (
     "",
     "shop.example.com/hooks",
