@@ -72,6 +72,7 @@ from pickup.tills import commands as till_commands
 from pickup.tills import views as till_views
 from pickup.tills.gauges import till_gauges
 from pickup.webhooks import endpoint_views as webhook_endpoint_views
+from pickup.webhooks import message_schemas
 from pickup.webhooks import views as event_views
 from pickup.webhooks.gauges import webhook_gauges
 
@@ -138,6 +139,7 @@ def _register_api(app: Flask) -> None:
         webhook_endpoint_views.blueprint,
     ):
         rest.register_blueprint(blueprint)
+    message_schemas.describe(rest.spec)
     app.register_blueprint(gateway_views.blueprint)
     app.register_blueprint(notification_views.blueprint)
 

@@ -116,7 +116,7 @@ class Settings:
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     stripe_api_base: str | None
 
-    webhook_loopback: bool
+    post_to_loopback: bool
 
     outbox_lease_seconds: int
     idempotency_keep_hours: int
@@ -235,7 +235,7 @@ class Settings:
                 stripe_secret_key=env.str("STRIPE_SECRET_KEY", "") or None,
                 stripe_webhook_secrets=_words(env.str("STRIPE_WEBHOOK_SECRETS", "")),
                 stripe_api_base=env.str("STRIPE_API_BASE", "") or None,
-                webhook_loopback=env.bool("WEBHOOK_LOOPBACK", development),
+                post_to_loopback=env.bool("POST_TO_LOOPBACK", development),
                 outbox_lease_seconds=env.int("OUTBOX_LEASE_SECONDS", 30, validate=Range(1)),
                 idempotency_keep_hours=env.int("IDEMPOTENCY_KEEP_HOURS", 48, validate=Range(24)),
                 keep_personal_data_days=env.int("KEEP_PERSONAL_DATA_DAYS", 365, validate=Range(0, 36_500)),

@@ -72,6 +72,7 @@ def services(redis_number: int) -> Iterator[Settings]:
             "DATABASE_URL": own_url,
             "REDIS_URL": f"{settings.queue_url}{'?db=' if settings.uses_embedded_redis else '/'}{redis_number}",
             "PICKUP_HOME": str(home),
+            "PICKUP_POST_TO_LOOPBACK": "true",
         }
         before = {variable: os.environ.get(variable) for variable in environment}
         os.environ.update(environment)

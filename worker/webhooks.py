@@ -24,12 +24,12 @@ from pickup.core import signals
 from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import in_transaction, undo
 from pickup.core.logging import log
+from pickup.core.posting import TOTAL_SECONDS, Answer, post, public_tls
 from pickup.webhooks import deliveries
 from pickup.webhooks.deliveries import Leased, Outcome
 from pickup.webhooks.presenting import shown_event
 from pickup.webhooks.publishing import TOPIC
 from pickup.webhooks.queries import PublicEvent, events_by_id
-from pickup.webhooks.sending import TOTAL_SECONDS, Answer, public_tls, send
 from pickup.webhooks.signing import message_id, signed_headers
 from worker.app import app
 
@@ -117,7 +117,7 @@ class Sender:
         if body is None:
             return Answer(None, "a fault of ours")
         headers = signed_headers(message_id(delivery.event_id), body, delivery.secrets, at=at)
-        return send(delivery.url, headers, body, loopback=self._loopback, total_seconds=self._total_seconds)
+        return post(delivery.url, headers, body, loopback=self._loopback, total_seconds=self._total_seconds)
 
 
 def _bodies(event_ids: Iterable[int]) -> dict[int, bytes | None]:
@@ -173,7 +173,7 @@ def _turn(sender: Sender, *, takes_more: bool = True) -> int:
 def main() -> None:
     """Send until SIGTERM or SIGINT."""
     settings: Settings = app.extensions["settings"]
-    sender = Sender(loopback=settings.webhook_loopback)
+    sender = Sender(loopback=settings.post_to_loopback)
     public_tls()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -46,9 +46,10 @@ def complete(document: Document, meanings: dict[str, str]) -> Document:
     for path in document["paths"].values():
         for parameter in path.get("parameters", ()):
             _complete_parameter(parameter)
-    for _, _, operation in operations(document):
+    told = [operation for item in document.get("webhooks", {}).values() for operation in item.values()]
+    for operation in [*(operation for _, _, operation in operations(document)), *told]:
         _complete_operation(operation, schemas)
-    used = _reachable(document["paths"], schemas)
+    used = _reachable([document["paths"], told], schemas)
     document["components"] = {
         "securitySchemes": document["components"]["securitySchemes"],
         "schemas": {name: schema for name, schema in schemas.items() if name in used},

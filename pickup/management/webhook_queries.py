@@ -18,24 +18,18 @@ _OF_IT = WebhookDelivery.endpoint_id == WebhookEndpoint.id
 
 def find_endpoints(*, after: uuid.UUID | None, limit: int) -> Sequence[Row[Any]]:
     """Endpoints that are not removed, oldest first, from behind one; with their clients, and how it goes."""
-    wanted = select(
-        WebhookEndpoint,
-        ApiClient.name.label("client"),
-        _count(WAITS).label("waiting"),
-        _count(WebhookDelivery.dead_at.is_not(None)).label("dead"),
-        # Of the newest event that has arrived: the index has them in that order.
-        select(WebhookDelivery.done_at)
-        .where(_OF_IT, WebhookDelivery.done_at.is_not(None))
-        .order_by(WebhookDelivery.event_id.desc())
-        .limit(1)
-        .scalar_subquery()
-        .label("delivered_at"),
-    ).join(ApiClient, ApiClient.id == WebhookEndpoint.client_id)
+    wanted = select(WebhookEndpoint, ApiClient.name.label("client"), *_standing())
+    wanted = wanted.join(ApiClient, ApiClient.id == WebhookEndpoint.client_id)
     wanted = wanted.where(WebhookEndpoint.disabled_why.is_distinct_from("removed"))
     if after is not None:
         wanted = wanted.where(WebhookEndpoint.id > after)
     ordered = wanted.order_by(WebhookEndpoint.id).limit(limit)
     return db.session.execute(ordered.execution_options(populate_existing=True)).all()
+
+
+def standing_of(endpoint_id: uuid.UUID) -> Row[Any]:
+    """How it goes with an endpoint: how many are `waiting`, how many `dead`, and `delivered_at`."""
+    return db.session.execute(select(*_standing()).where(WebhookEndpoint.id == endpoint_id)).one()
 
 
 def client_name(client_id: int) -> str:
@@ -68,5 +62,22 @@ def find_deliveries(
     return db.session.execute(ordered.execution_options(populate_existing=True)).all()
 
 
+def _standing() -> Sequence[ColumnElement[Any]]:
+    # Of the newest event that has arrived: the index has them in that order.
+    newest = select(WebhookDelivery.done_at).where(_OF_IT, WebhookDelivery.done_at.is_not(None))
+    newest = newest.order_by(WebhookDelivery.event_id.desc()).limit(1)
+    return (
+        _count(WAITS).label("waiting"),
+        _count(WebhookDelivery.dead_at.is_not(None)).label("dead"),
+        newest.correlate(WebhookEndpoint).scalar_subquery().label("delivered_at"),
+    )
+
+
 def _count(which: ColumnElement[bool]) -> Any:
-    return select(func.count()).select_from(WebhookDelivery).where(_OF_IT, which).scalar_subquery()
+    return (
+        select(func.count())
+        .select_from(WebhookDelivery)
+        .where(_OF_IT, which)
+        .correlate(WebhookEndpoint)
+        .scalar_subquery()
+    )

@@ -107,6 +107,7 @@ def show_endpoint(endpoint_id: uuid.UUID) -> Answer:
         endpoint=endpoint,
         state=status_of(endpoint),
         client=webhook_queries.client_name(endpoint.client_id),
+        standing=webhook_queries.standing_of(endpoint_id),
         wanted=wanted or "",
         states=DELIVERY_STATUSES,
         **one_page(read, lambda row: (row.event_id,), int),

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from functools import cached_property
 from urllib.parse import urlsplit
 
-import requests
 from cryptography.hazmat.primitives import serialization
 from flask import current_app
 from py_vapid import Vapid
@@ -21,11 +20,14 @@ from sqlalchemy.dialects.postgresql import insert
 from pickup.config import Settings
 from pickup.core.db import db, table_of, unit_of_work
 from pickup.core.errors import InvalidFields
+from pickup.core.logging import log
 from pickup.core.own_secrets import kept_secret
+from pickup.core.posting import post
+from pickup.core.public_addresses import refusal_of
 from pickup.notifications.channels import Busy
 from pickup.notifications.models import Message, PushSubscription
 
-TIMEOUT_SECONDS = (5, 10)
+TIMEOUT_SECONDS = 10.0
 # What is older than a shift, nobody has to be woken for.
 KEPT_SECONDS = 4 * 3600
 # The subscription has ended (RFC 8030 §7.3); services answer with either.
@@ -50,9 +52,7 @@ class PushChannel:
     @contextmanager
     def delivery(self) -> Iterator["PushDelivery"]:
         """For as many messages as there are at the moment."""
-        with requests.Session() as session:
-            session.trust_env = False
-            yield PushDelivery(session, self._vapid, self._settings.vapid_contact)
+        yield PushDelivery(self._vapid, self._settings)
 
     @cached_property
     def _vapid(self) -> Vapid:
@@ -62,10 +62,10 @@ class PushChannel:
 class PushDelivery:
     """Messages to stores: each goes to all tablets of its store that can be woken."""
 
-    def __init__(self, session: requests.Session, vapid: Vapid, contact: str) -> None:
-        self._session = session
+    def __init__(self, vapid: Vapid, settings: Settings) -> None:
         self._vapid = vapid
-        self._contact = contact
+        self._contact = settings.vapid_contact
+        self._loopback = settings.post_to_loopback
 
     def send(self, message: Message, inline_images: Mapping[str, bytes]) -> str | None:
         """See `channels.Delivery`. The recipient is the id of a store; of one order the newest replaces what waits.
@@ -95,16 +95,14 @@ class PushDelivery:
             "TTL": str(KEPT_SECONDS),
             "Urgency": "high",
             "Topic": topic,
+            "Content-Type": "application/octet-stream",
             "Content-Encoding": "aes128gcm",
             **self._vapid.sign(claims),
         }
-        try:
-            answer = self._session.post(
-                tablet.url, data=sealed["body"], headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False
-            )
-        except requests.RequestException:
-            return 0
-        return answer.status_code
+        answer = post(tablet.url, headers, sealed["body"], loopback=self._loopback, total_seconds=TIMEOUT_SECONDS)
+        if answer.error:
+            log.warning("push_failed", tablet=tablet.id, error=answer.error)
+        return answer.status or 0
 
 
 def subscriptions_of(store_id: int) -> Sequence[PushSubscription]:
@@ -125,8 +123,9 @@ def subscribe(store_id: int, device_id: int | None, url: str, public_key: str, a
     """Wake a tablet from now on; one that moves to another store is woken for that one only.
 
     Raises:
-        InvalidFields: nothing can be sealed with the keys.
+        InvalidFields: nothing can be sealed with the keys, or nothing may be sent to the address.
     """
+    _check_url(url)
     _check_keys(url, public_key, auth_secret)
     row = {
         "store_id": store_id,
@@ -143,6 +142,13 @@ def subscribe(store_id: int, device_id: int | None, url: str, public_key: str, a
 def forget_device(device_id: int) -> None:
     """A tablet that is not the store's any more is not woken any more."""
     db.session.execute(delete(PushSubscription).where(PushSubscription.device_id == device_id))
+
+
+def _check_url(url: str) -> None:
+    settings: Settings = current_app.extensions["settings"]
+    refusal = refusal_of(url, loopback=settings.post_to_loopback)
+    if refusal:
+        raise InvalidFields.at("/endpoint", refusal)
 
 
 def _check_keys(url: str, public_key: str, auth_secret: str) -> None:

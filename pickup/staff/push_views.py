@@ -1,17 +1,17 @@
 """HTTP of tablets that want to be woken: a browser's subscription comes, and goes."""
 
 from flask import Response, g, request
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.core.db import in_transaction
 from pickup.core.languages import spoken
 from pickup.core.pages import Pages
+from pickup.core.public_addresses import URL_LENGTH_MAX
 from pickup.core.schemas import Schema, Text
 from pickup.notifications import push
 from pickup.staff.gate import admit, member
 
-URL_MAX = 1000
 KEY_MAX = 200
 
 blueprint = Pages("push", __name__, url_prefix="/staff", static_folder=None, is_translated=True)
@@ -28,7 +28,7 @@ class KeysSchema(Schema):
 class SubscriptionSchema(Schema):
     """As `PushSubscription.toJSON()` has it."""
 
-    endpoint = fields.URL(required=True, schemes={"https"}, require_tld=False, validate=validate.Length(max=URL_MAX))
+    endpoint = Text(required=True, max_length=URL_LENGTH_MAX)
     expirationTime = fields.Raw(allow_none=True)
     keys = fields.Nested(KeysSchema, required=True)
 

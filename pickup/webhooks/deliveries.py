@@ -16,8 +16,8 @@ from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Integer, Text, Uuid
 
 from pickup.core.db import in_transaction, run
 from pickup.core.logging import log
+from pickup.core.posting import GONE, Answer
 from pickup.webhooks.schedule import next_attempt
-from pickup.webhooks.sending import GONE, Answer
 
 # At a time, of one endpoint, in one process: so many slow answers cannot take all the room that there is.
 IN_HAND_MAX = 8

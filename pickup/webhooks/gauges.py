@@ -24,7 +24,11 @@ def webhook_gauges() -> Iterator[GaugeMetricFamily]:
         )
     ).one()
     dead = db.session.scalar(
-        select(func.count()).select_from(WebhookDelivery).where(WebhookDelivery.dead_at.is_not(None))
+        select(func.count())
+        .select_from(WebhookDelivery)
+        .join(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id)
+        # What was for an endpoint that was removed has lost nobody anything.
+        .where(WebhookDelivery.dead_at.is_not(None), WebhookEndpoint.disabled_why.is_distinct_from("removed"))
     )
     is_enabled = WebhookEndpoint.disabled_at.is_(None)
     failing, gone = db.session.execute(
@@ -37,6 +41,8 @@ def webhook_gauges() -> Iterator[GaugeMetricFamily]:
     yield GaugeMetricFamily(
         "pickup_webhooks_oldest_seconds", "How long the oldest of them has been due.", value=max(float(oldest), 0)
     )
-    yield GaugeMetricFamily("pickup_webhooks_dead", "Webhooks that were given up.", value=dead or 0)
+    yield GaugeMetricFamily(
+        "pickup_webhooks_dead", "Webhooks that were given up, of endpoints that are there.", value=dead or 0
+    )
     yield GaugeMetricFamily("pickup_webhook_endpoints_failing", "Endpoints whose last attempt failed.", value=failing)
     yield GaugeMetricFamily("pickup_webhook_endpoints_gone", "Endpoints that answered 410.", value=gone)

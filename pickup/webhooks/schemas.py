@@ -4,10 +4,10 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from pickup.core.public_addresses import URL_LENGTH_MAX
 from pickup.core.schemas import Instant, PageQuery, Schema, Text, WholeNumber, page_of
 from pickup.webhooks.event_types import PUBLIC
 from pickup.webhooks.queries import DELIVERY_STATUSES, ENDPOINT_STATUSES
-from pickup.webhooks.targets import URL_MAX_LENGTH
 
 FEED_MAX = 1000
 OVERLAP_HOURS_MAX = 7 * 24
@@ -16,13 +16,20 @@ TYPE = {"description": "what has happened", "example": "order.ready"}
 MESSAGE_ID = {"description": "the name of the event, the same as the `webhook-id`", "example": "msg_4711"}
 TIMESTAMP = {"description": "when it happened", "example": "2026-03-02T15:42:10Z"}
 URL = {
-    "description": "where to send; `https` on port 443",
-    "format": "uri",
+    "description": "where to send; `https` on port 443 of a public address",
+    "format": "iri",
     "example": "https://shop.example.com/hooks",
 }
 EVENTS: dict[str, Any] = {"description": "which events; none named: all of them", "example": ["order.ready"]}
 TYPES = {"description": "only these, with commas between: `order.ready,order.collected`"}
-DATA = {"order_id": "019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f", "number": 1000001, "status": "ready", "store_ref": "101"}
+DATA = {
+    "order_id": "019cadf0-5c7b-7d52-8f3e-2a4b6c8d0e1f",
+    "number": 1000001,
+    "status": "ready",
+    "from": "picking",
+    "reason": None,
+    "store_ref": "101",
+}
 
 
 class EventsQuery(Schema):
@@ -66,7 +73,7 @@ class EventSchema(Schema):
     )
 
 
-class EventPageSchema(Schema):
+class EventFeedSchema(Schema):
     """Events in the order in which they became public."""
 
     data = fields.List(fields.Nested(EventSchema), required=True)
@@ -87,14 +94,14 @@ class EventTypes(fields.List[str]):
 class NewEndpointSchema(Schema):
     """Where to send events, and which."""
 
-    url = Text(required=True, max_length=URL_MAX_LENGTH, metadata=URL)
+    url = Text(required=True, max_length=URL_LENGTH_MAX, metadata=URL)
     events = EventTypes(load_default=list)
 
 
 class EndpointChangesSchema(Schema):
     """What is to be different; what is left out stays."""
 
-    url = Text(max_length=URL_MAX_LENGTH, metadata=URL)
+    url = Text(max_length=URL_LENGTH_MAX, metadata=URL)
     events = EventTypes()
     status = fields.String(
         validate=validate.OneOf(("active", "paused")),

@@ -13,12 +13,12 @@ from sqlalchemy import ARRAY, BigInteger, DateTime, Integer, Text, Uuid, any_, b
 from pickup.config import Settings
 from pickup.core.db import db, run
 from pickup.core.errors import InvalidFields
+from pickup.core.public_addresses import refusal_of
 from pickup.core.types import new_id
 from pickup.webhooks import queries
 from pickup.webhooks.errors import EndpointNotFound, TooManyEndpoints
 from pickup.webhooks.event_types import FOR_ALL, PUBLIC
 from pickup.webhooks.models import WebhookDelivery, WebhookEndpoint
-from pickup.webhooks.targets import problem_of
 
 ENDPOINTS_MAX = 20
 SECRET_PREFIX = "whsec_"  # noqa: S105  as Standard Webhooks has it
@@ -176,9 +176,9 @@ def _hasten(endpoint: WebhookEndpoint, now: datetime) -> None:
 
 def _check(url: str) -> None:
     settings: Settings = current_app.extensions["settings"]
-    problem = problem_of(url, allows_loopback=settings.webhook_loopback)
-    if problem:
-        raise InvalidFields.at("/url", problem)
+    refusal = refusal_of(url, loopback=settings.post_to_loopback)
+    if refusal:
+        raise InvalidFields.at("/url", refusal)
 
 
 def _in_order(events: Iterable[str]) -> list[str]:

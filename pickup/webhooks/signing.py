@@ -15,7 +15,7 @@ def message_id(event_id: int) -> str:
 
 
 def signed_headers(message: str, body: bytes, secrets: Iterable[str], *, at: datetime) -> dict[str, str]:
-    """The headers that say who sent a message, and when.
+    """The headers that say what a message is, who sent it, and when.
 
     Args:
         message: its id.
@@ -26,6 +26,7 @@ def signed_headers(message: str, body: bytes, secrets: Iterable[str], *, at: dat
     timestamp = str(int(at.timestamp()))
     signed = f"{message}.{timestamp}.".encode() + body
     return {
+        "Content-Type": "application/json",
         "webhook-id": message,
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(_signature(secret, signed) for secret in secrets),

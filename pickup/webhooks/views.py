@@ -12,7 +12,7 @@ from pickup.orders.errors import OrderNotFound
 from pickup.webhooks import feed
 from pickup.webhooks.feed_queries import is_of_client
 from pickup.webhooks.publishing import TOPIC, topic_of
-from pickup.webhooks.schemas import EventPageSchema, EventsQuery, OrderStreamQuery, StreamQuery
+from pickup.webhooks.schemas import EventFeedSchema, EventsQuery, OrderStreamQuery, StreamQuery
 
 STREAM_EXAMPLE = """\
 retry: 3000
@@ -39,7 +39,7 @@ blueprint = Blueprint(
 @blueprint.get("/events")
 @requires("shop")
 @blueprint.arguments(EventsQuery, location="query")
-@blueprint.response(200, EventPageSchema)
+@blueprint.response(200, EventFeedSchema)
 def follow_events(query: dict[str, Any]) -> Response:
     """Follow what happens.
 

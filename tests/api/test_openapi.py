@@ -14,9 +14,14 @@ from werkzeug.test import TestResponse
 
 from pickup.core import streaming
 from pickup.core.clock import rfc3339, utcnow
+from pickup.core.db import unit_of_work
 from pickup.core.openapi import EVENT_STREAM, JSON, METHODS, example_of
 from pickup.orders import views as order_views
 from pickup.payments.queries import payment_of
+from pickup.webhooks import stock_news
+from pickup.webhooks.event_types import PUBLIC
+from pickup.webhooks.publishing import publish
+from pickup.webhooks.signing import signed_headers
 from tests.api_client import ApiClient
 from tests.world import World
 
@@ -195,6 +200,48 @@ def test_every_member_of_every_schema_has_an_example(document: dict[str, Any]):
     ]
 
     assert bare == []
+
+
+def message_schema(document: dict[str, Any], event: str) -> dict[str, Any]:
+    found: dict[str, Any] = document["webhooks"][event]["post"]["requestBody"]["content"][JSON]["schema"]
+    return found
+
+
+def test_every_webhook_is_described_with_an_example(document: dict[str, Any]):
+    assert tuple(document["webhooks"]) == PUBLIC
+    for event, item in document["webhooks"].items():
+        media = item["post"]["requestBody"]["content"][JSON]
+        assert media["example"]["type"] == event
+        assert faults(document, media["schema"], media["example"]) == []
+        assert item["post"]["description"]
+        headers = signed_headers("", b"", (), at=utcnow()).keys() - {"Content-Type"}
+        assert {each["name"] for each in item["post"]["parameters"]} == headers
+
+
+def test_what_is_sent_is_as_described(
+    house: World, key: ApiClient, document: dict[str, Any], operations: dict[str, Documented]
+):
+    """A day's events as the feed has them: the same as a webhook, and a name, which a header has there."""
+    wanted = key.post("/v1/webhook-endpoints", {"url": "https://shop.example.com/hooks"})
+    assert wanted.status_code == 201
+    assert operations["recordPrices"].send(key).status_code == 201
+    house.collect(house.place(key, {"1001": 2}))
+    called_off = house.place(key, {"1001": 1})
+    assert key.post(f"/v1/orders/{called_off.id}/cancel", {}).status_code == 200
+    house.work()
+    with unit_of_work():
+        stock_news.tell_some(utcnow())
+    with unit_of_work():
+        publish(utcnow())
+
+    events = key.get("/v1/events?limit=1000").json["data"]
+
+    told = {each.pop("id"): each for each in events}.values()
+    for each in told:
+        assert faults(document, message_schema(document, each["type"]), each) == [], each
+    kinds = {each["type"] for each in told}
+    assert kinds >= {"order.placed", "order.ready", "order.collected", "order.cancelled", "payment.captured"}
+    assert kinds >= {"price.changed", "stock.changed"}
 
 
 def test_a_parameter_is_never_null(document: dict[str, Any]):

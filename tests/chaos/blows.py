@@ -51,6 +51,7 @@ OFTEN: dict[str, Find] = {
 # Killed once each.
 ONCE: dict[str, Find] = {
     "the worker of payments": program("worker.work payments"),
+    "the sender of webhooks": program("worker.webhooks"),
     "the clock": program("worker.schedule"),
     "the master of the web processes": lambda system: system.programs("gunicorn"),
     "a database connection": lambda system: database_connections(system)[:1],

@@ -111,7 +111,7 @@ def nursery(log: Path, module: str, count: int) -> Iterator[psutil.Process]:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.nursery", module, str(count)],
             cwd=ROOT,
-            env=os.environ | {"PICKUP_WEBHOOK_LOOPBACK": "true"},
+            env=os.environ | {"PICKUP_POST_TO_LOOPBACK": "true"},
             stdout=output,
             stderr=output,
         )

@@ -5,6 +5,8 @@ import hashlib
 import hmac
 import json
 import os
+import socket
+import sys
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +28,9 @@ from pickup.notifications import push, service
 from pickup.notifications.channels import Busy
 from pickup.notifications.models import Message, PushSubscription
 from pickup.notifications.sms import STATUS_PATH, TwilioChannel, phone_number
+from pickup.staff import service as staff
+from pickup.stores.models import Store
+from tests.tablet import Tablet
 from tests.twilio_stand_in import ACCOUNT, BAD_NUMBER, BUSY, SENDER, TOKEN, Twilio
 
 NOON = datetime(2026, 6, 1, 17, tzinfo=UTC)  # in Chicago
@@ -381,6 +386,94 @@ def test_a_push_service_that_is_busy_is_asked_again(app, tablets, browser):
     with pytest.raises(Busy):
         wake(app, tablets)
     assert len(db.session.scalars(select(PushSubscription)).all()) == 2
+
+
+# What is never to be connected to: by what the URL says, and by what its name means.
+METADATA = "https://169.254.169.254/latest/meta-data"
+NEVER = (
+    METADATA,
+    "https://10.0.0.1/push",
+    "https://localhost/push",
+    "https://vault.internal/push",
+    "https://vault/push",
+)
+
+
+@pytest.fixture
+def connected():
+    """Where sockets of this test have tried to connect to by TCP."""
+    _watched.append([])
+    yield _watched[-1]
+    _watched.pop()
+
+
+_watched: list[list] = []
+
+
+def _watch(event, arguments):
+    if event == "socket.connect" and _watched and isinstance(arguments[1], tuple):
+        _watched[-1].append(arguments[1][:2])
+
+
+sys.addaudithook(_watch)
+
+
+def subscriptions():
+    db.session.rollback()
+    return db.session.scalars(select(PushSubscription)).all()
+
+
+@pytest.fixture
+def outside(app, world, monkeypatch):
+    """As in production; and the store's tablet, which somebody holds in their hands."""
+    settings = replace(app.extensions["settings"], post_to_loopback=False)
+    monkeypatch.setitem(app.extensions, "settings", settings)
+    channels = {**app.extensions["channels"], "push": push.PushChannel(settings)}
+    monkeypatch.setitem(app.extensions, "channels", channels)
+    world.store("1")
+    with unit_of_work():
+        staff.create_member(store_ref="1", name="Ana", role="associate", pin="1234")
+    tablet = Tablet(app)
+    assert tablet.sign_in("1").status_code == 303
+    return tablet
+
+
+def subscribe(tablet, browser, url):
+    said = {"endpoint": url, "expirationTime": None, "keys": dict(zip(("p256dh", "auth"), browser.keys, strict=True))}
+    headers = {"X-CSRFToken": tablet.token}
+    return tablet.client.post("/staff/push", json=said, headers=headers)
+
+
+@pytest.mark.parametrize("url", [*NEVER, "http://push.example.com/a", "https://push.example.com:8443/a", "push", ""])
+def test_a_subscription_to_what_is_not_public_is_refused(outside, browser, url, connected):
+    assert subscribe(outside, browser, url).status_code == 422
+    assert subscriptions() == []
+    assert connected == []
+
+
+def test_one_to_a_push_service_is_taken(outside, browser):
+    assert subscribe(outside, browser, "https://push.example.com/a").status_code == 204
+    assert [each.url for each in subscriptions()] == ["https://push.example.com/a"]
+
+
+def test_and_where_one_is_there_all_the_same_it_is_not_connected_to(app, outside, browser, connected, monkeypatch):
+    """It may have been a public name when it was entered."""
+    store_id = db.session.scalars(select(Store.id).where(Store.ref == "1")).one()
+    with unit_of_work():
+        for url in (*NEVER, browser.url(), "https://push.example.com/a"):
+            values = {"public_key": browser.keys[0], "auth_secret": browser.keys[1], "language": "en"}
+            db.session.add(PushSubscription(store_id=store_id, device_id=None, url=url, **values))
+    looked_up = []
+
+    def resolve(host, port, **_):
+        looked_up.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(Busy):
+        wake(app, db.session.get(Store, store_id))
+
+    assert (looked_up, connected, browser.headers) == (["push.example.com"], [], [])
 
 
 def test_a_task_that_is_deferred_is_not_due(database, world):

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,13 +22,13 @@ from pickup.core import outbox
 from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import db, in_transaction, undo, unit_of_work
 from pickup.core.models import ApiClient, Event
+from pickup.core.posting import Answer
 from pickup.core.types import new_id
-from pickup.webhooks import deliveries
+from pickup.webhooks import deliveries, service
 from pickup.webhooks.deliveries import Outcome
 from pickup.webhooks.gauges import webhook_gauges
 from pickup.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from pickup.webhooks.publishing import publish
-from pickup.webhooks.sending import Answer
 from tests.receiver import FINE, receiving
 
 SECRET, OLD_SECRET = (f"whsec_{base64.b64encode(bytes([each]) * 32).decode()}" for each in (1, 2))
@@ -623,6 +624,47 @@ def test_prometheus_hears_of_it(endpoint):
     }
 
 
+def test_what_waited_for_an_endpoint_that_is_removed_is_no_dead_letter(endpoint):
+    made = endpoint("http://127.0.0.1:9/")
+    event_ids = happened(new_id(), new_id())
+    with unit_of_work():
+        delivery(event_ids[0]).dead_at = utcnow()
+        service.remove(now_of(made), now=utcnow())
+
+    assert delivery(event_ids[1]).dead_at
+    values = {family.name: family.samples[0].value for family in webhook_gauges()}
+    assert (values["pickup_webhooks_dead"], values["pickup_webhooks_waiting"]) == (0, 0)
+    assert deliveries.forget_attempts(utcnow() + timedelta(days=31)) == 2
+
+
+def test_the_examples_of_the_documentation_take_what_is_sent(endpoint, sender):
+    """Both are run as they stand there: the receiver with the library, and the check by hand."""
+    receiver, by_hand = re.findall(r"```python\n(.*?)```", (ROOT / "docs/webhooks.md").read_text(), re.DOTALL)
+    kept = {}
+    here = {"SECRET": SECRET, "__name__": "example", "keep": kept.__setitem__}
+    exec(receiver, here)
+    exec(by_hand, here)
+    is_genuine, client = here["is_genuine"], here["app"].test_client()
+
+    def hear(heard, connection):
+        return client.post("/hooks", data=heard.body, headers=heard.headers).status_code, {}
+
+    with receiving(hear) as shop:
+        endpoint(shop.url)
+        [event_id] = happened(new_id())
+        once(sender)
+
+    [heard] = shop.heard
+    assert shop.taken == [event_id]
+    assert kept[f"msg_{event_id}"]["type"] == "payment.captured"
+    assert is_genuine(SECRET, heard.headers, heard.body)
+    assert not is_genuine(SECRET, heard.headers, heard.body + b" ")
+    assert not is_genuine(SECRET, {}, heard.body)
+    old = str(int(heard.headers["webhook-timestamp"]) - 301)
+    assert not is_genuine(SECRET, {**heard.headers, "webhook-timestamp": old}, heard.body)
+    assert client.post("/hooks", data=heard.body + b" ", headers=heard.headers).status_code == 400
+
+
 def test_a_process_that_is_asked_to_end_finishes_what_it_has_in_hand(endpoint, tmp_path):
     with ExitStack() as stack:
         asked, may_answer = threading.Event(), threading.Event()
@@ -639,7 +681,7 @@ def test_a_process_that_is_asked_to_end_finishes_what_it_has_in_hand(endpoint, t
         process = subprocess.Popen(
             [sys.executable, "-m", "worker.webhooks"],
             cwd=ROOT,
-            env=os.environ | {"PICKUP_WEBHOOK_LOOPBACK": "true"},
+            env=os.environ | {"PICKUP_POST_TO_LOOPBACK": "true"},
             stdout=log,
             stderr=log,
         )

@@ -1,4 +1,4 @@
-"""What a webhook must never be sent to: no connection is made, whatever a URL looks like and a name means."""
+"""What must never be posted to: no connection is made, whatever a URL looks like and a name means."""
 
 import socket
 import ssl
@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pickup.core.clock import utcnow
-from pickup.webhooks.guard import Refused, is_public, target_of
-from pickup.webhooks.sending import send
+from pickup.core.posting import post
+from pickup.core.public_addresses import URL_LENGTH_MAX, Refused, is_public, place_of, refusal_of, target_of
 
 PUBLIC_4, PUBLIC_6 = "93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 
@@ -64,6 +64,9 @@ ODD = [
     "https://shop.example@127.0.0.1/",
     "https://127.0.0.1@shop.example/",
     "https://user:word@shop.example/",
+    "https://shop.example/#part",
+    "https://shop.example/#",
+    "https://shop.example/a b",
     "https://shop.example\\@127.0.0.1/",
     "https://shop.example\t.evil.example/",
     "https://shop.example/\r\nHost: 127.0.0.1",
@@ -90,7 +93,8 @@ ODD = [
     "shop.example",
     "",
 ]
-LOCAL_NAMES = ["localhost", "LOCALHOST", "localhost.", "LocalHost.LocalDomain", "ip6-localhost", "ⓛocalhost"]
+LOCAL_NAMES = ["localhost", "LOCALHOST", "localhost.", "ip6-localhost", "ⓛocalhost", "a.localhost", "A.LOCALHOST."]
+INSIDE_NAMES = ["intranet", "db", "printer.local", "metadata.google.internal", "Wiki.Internal.", "nas.home.arpa"]
 
 _watched: list[list] = []
 
@@ -131,7 +135,7 @@ def meaning(*addresses):
 
 
 def attempt(url, *, loopback=False, **options):
-    return send(url, {}, b"{}", loopback=loopback, **options)
+    return post(url, {}, b"{}", loopback=loopback, **options)
 
 
 def literal(address):
@@ -162,10 +166,50 @@ def test_no_odd_url_is_connected_to(url, connected):
     assert (answer.status, bool(answer.error), connected, looked_up) == (None, True, [], [])
 
 
-@pytest.mark.parametrize("name", LOCAL_NAMES)
-def test_no_name_of_this_machine_is_connected_to(name, connected, trap):
+@pytest.mark.parametrize("name", [*LOCAL_NAMES, *INSIDE_NAMES, "LocalHost.LocalDomain"])
+def test_no_name_of_the_inside_is_connected_to(name, connected, trap):
     assert attempt(f"https://{name}/").error
     assert connected == []
+
+
+@pytest.mark.parametrize("name", [*LOCAL_NAMES, *INSIDE_NAMES])
+def test_a_name_that_can_only_be_inside_is_refused_without_a_look_up(name):
+    assert refusal_of(f"https://{name}/", loopback=False) == "leads to an address that is not public"
+    with pytest.raises(Refused, match="not public"):
+        target_of(f"https://{name}/", loopback=False, resolve=meaning(PUBLIC_4))
+
+
+@pytest.mark.parametrize("name", INSIDE_NAMES)
+def test_and_on_a_machine_for_development_too(name):
+    assert refusal_of(f"https://{name}/", loopback=True) == "leads to an address that is not public"
+    assert place_of("http://localhost:9000/", loopback=True).port == 9000
+    assert place_of("http://shop.localhost/", loopback=True).port == 80
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://shop.example/", "must begin with https://"),
+        ("shop.example", "must begin with https://"),
+        ("https://user@shop.example/", "must not have a user or a password"),
+        ("https://shop.example/#part", "must not have a fragment"),
+        ("https://shop.example:8443/", "must be on port 443"),
+        ("https://shop.example:0/", "must be on port 443"),
+        ("https://shop.example:99999/", "is not a URL"),
+        ("https://shop.example/a b", "has characters that no URL has"),
+        ("https://shop.example/é", "has letters behind its host that must be written as %XX"),
+        ("https://shop.example/?é", "has letters behind its host that must be written as %XX"),
+        ("https:///hooks", "names no host, or one that cannot be"),
+        ("https://0x7f.1/", "names no host, or one that cannot be"),
+        ("https://10.0.0.1/", "leads to an address that is not public"),
+        ("https://[fd00::1]/", "leads to an address that is not public"),
+        ("https://shop.example/" + "a" * URL_LENGTH_MAX, "is longer than 2000 characters"),
+    ],
+    ids=lambda each: each[:40],
+)
+def test_early_and_late_it_is_refused_in_the_same_words(url, words):
+    assert refusal_of(url, loopback=False) == words
+    assert attempt(url, resolve=meaning(PUBLIC_4)).error == f"not sent: the URL {words}"
 
 
 def test_what_is_public_is_public():
@@ -229,7 +273,7 @@ def test_the_setting_for_development_opens_this_machine_and_nothing_else(address
 @pytest.mark.parametrize(
     ("url", "host", "authority"),
     [
-        ("https://Shop.Example/Hook?a=1#part", "shop.example", "shop.example"),
+        ("https://Shop.Example/Hook?a=1", "shop.example", "shop.example"),
         ("https://shop.example.:443", "shop.example", "shop.example"),
         ("https://bücher.example/", "xn--bcher-kva.example", "xn--bcher-kva.example"),
         ("https://straße.example/", "xn--strae-oqa.example", "xn--strae-oqa.example"),
@@ -239,11 +283,11 @@ def test_the_setting_for_development_opens_this_machine_and_nothing_else(address
     ],
 )
 def test_good_urls_are_understood(url, host, authority):
-    target = target_of(url, loopback=False, resolve=meaning(PUBLIC_4))
+    place = target_of(url, loopback=False, resolve=meaning(PUBLIC_4)).place
 
-    assert (target.host, target.authority, target.port) == (host, authority, 443)
-    assert target.path.startswith("/")
-    assert "#" not in target.path
+    assert (place.host, place.authority, place.port) == (host, authority, 443)
+    assert place.path.startswith("/")
+    assert refusal_of(url, loopback=False) is None
 
 
 def test_a_name_that_nobody_knows_is_refused():

@@ -1,8 +1,9 @@
-"""What a webhook may be sent to: an address that everybody can reach, and never anything of the inside.
+"""Where something may be sent that strangers have told us: to addresses that everybody can reach, never to the inside.
 
-Whoever may enter an endpoint could otherwise let us ask what only we can reach: the database, the metadata of a cloud,
-the router (SSRF). So a name is resolved once, each of its addresses is judged, and the connection is made to a judged
+Whoever may name a URL could otherwise let us ask what only we can reach: the database, the metadata of a cloud, the
+router (SSRF). So a name is resolved once, each of its addresses is judged, and the connection is made to a judged
 address and not to the name: a name that means something else a moment later (rebinding) changes nothing.
+`refusal_of` says early, without a look-up, what can be seen from the URL alone.
 """
 
 import re
@@ -18,6 +19,9 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 URL_LENGTH_MAX = 2000
 # A name may have hundreds of addresses; who cannot be reached at three is not there.
 ADDRESSES_MAX = 3
+NAME_LENGTH_MAX = 253
+NO_HOST = "names no host, or one that cannot be"
+NOT_PUBLIC = "leads to an address that is not public"
 
 Address = IPv4Address | IPv6Address
 # The addresses of a name, for a port; raises OSError when there are none.
@@ -63,6 +67,9 @@ _NOT_PUBLIC_6 = tuple(
 # A network without IPv4 gets such addresses from its resolver (RFC 6052); the last 32 bits are the IPv4 address.
 _NAT64 = IPv6Network("64:ff9b::/96")
 
+# Names that no public resolver knows (RFC 6761, 6762, 8375, and ICANN's decision on `internal`).
+_INSIDE = (".localhost", ".local", ".internal", ".home.arpa")
+
 _NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f\\]")
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 # RFC 3986 knows one way to write an IPv4 address; the C library knows many (`0x7f.1`, `2130706433`, `0177.0.0.1`).
@@ -70,25 +77,32 @@ _LOOKS_LIKE_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
 
 class Refused(Exception):
-    """Nothing is sent there; the message says why, and nothing about the inside."""
+    """Nothing is sent there; the message says why, as what the URL is or has, and nothing about the inside."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """An address book entry that has been judged."""
+class Place:
+    """Where a URL points to, as far as it says so itself."""
 
     scheme: str
     host: str
     """The name, or the address, as the certificate has it."""
     port: int
     path: str
-    addresses: tuple[str, ...]
 
     @property
     def authority(self) -> str:
         """The header `Host`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A place whose addresses have been judged."""
+
+    place: Place
+    addresses: tuple[str, ...]
 
 
 def look_up(host: str, port: int) -> list[str]:
@@ -101,29 +115,64 @@ def look_up(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
+def refusal_of(url: str, *, loopback: bool) -> str | None:
+    """Why nothing can ever be sent to a URL, as far as it says so itself; None: something may be.
+
+    To be said as `url: …` to whoever names it. What its name leads to is looked at each time something is sent.
+    """
+    try:
+        place_of(url, loopback=loopback)
+    except Refused as refusal:
+        return str(refusal)
+    return None
+
+
 def target_of(url: str, *, loopback: bool, resolve: Resolve = look_up) -> Target:
     """Where to connect to for a URL.
 
     Args:
-        loopback: for development: `http`, other ports and addresses of this machine will do as well.
+        loopback: see `place_of`.
         resolve: asked once, for the name.
 
     Raises:
         Refused: nothing may be sent there.
     """
+    place = place_of(url, loopback=loopback)
+    literal = _address(place.host)
+    addresses = [literal] if literal else _resolved(place, resolve)
+    for each in addresses:
+        _judge(each, loopback)
+    return Target(place, tuple(map(str, addresses[:ADDRESSES_MAX])))
+
+
+def place_of(url: str, *, loopback: bool) -> Place:
+    """Read a URL, and look nothing up.
+
+    Args:
+        loopback: for development: `http`, other ports and this machine will do as well.
+
+    Raises:
+        Refused: nothing may be sent there, whatever its name means.
+    """
     parts, port = _parts(url)
     if parts.scheme not in (("https", "http") if loopback else ("https",)):
-        raise Refused("the URL must begin with https://")
+        raise Refused("must begin with https://")
+    if "@" in parts.netloc:
+        raise Refused("must not have a user or a password")
+    if "#" in url:
+        raise Refused("must not have a fragment")
     if port is None:
         port = DEFAULT_PORTS[parts.scheme]
     if port != DEFAULT_PORTS["https"] and not loopback:
-        raise Refused("the port must be 443")
+        raise Refused(f"must be on port {DEFAULT_PORTS['https']}")
     host = _host(parts.hostname or "")
+    address = _address(host)
+    if address:
+        _judge(address, loopback)
+    elif _is_inside(host) and not (loopback and _is_this_machine(host)):
+        raise Refused(NOT_PUBLIC)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    addresses = _addresses(host, port, resolve)
-    if not all(is_public(each) or (loopback and each.is_loopback) for each in addresses):
-        raise Refused("the name leads to an address that is not public")
-    return Target(parts.scheme, host, port, path, tuple(map(str, addresses[:ADDRESSES_MAX])))
+    return Place(parts.scheme, host, port, path)
 
 
 def is_public(address: Address) -> bool:
@@ -137,50 +186,69 @@ def is_public(address: Address) -> bool:
     return address in _GLOBAL_6 and not any(address in network for network in _NOT_PUBLIC_6)
 
 
+def _judge(address: Address, loopback: bool) -> None:
+    if not is_public(address) and not (loopback and address.is_loopback):
+        raise Refused(NOT_PUBLIC)
+
+
+def _is_inside(name: str) -> bool:
+    """A name of one word is one of the own network, too."""
+    return "." not in name or name.endswith(_INSIDE)
+
+
+def _is_this_machine(name: str) -> bool:
+    return name == "localhost" or name.endswith(".localhost")
+
+
 def _parts(url: str) -> tuple[SplitResult, int | None]:
-    if len(url) > URL_LENGTH_MAX or _NOT_IN_A_URL.search(url) or not url.partition("?")[2].isascii():
-        raise Refused("that is not a URL")
+    if len(url) > URL_LENGTH_MAX:
+        raise Refused(f"is longer than {URL_LENGTH_MAX} characters")
+    if _NOT_IN_A_URL.search(url):
+        raise Refused("has characters that no URL has")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise Refused("that is not a URL") from None
+        raise Refused("is not a URL") from None
+    if not (parts.path + parts.query).isascii():
+        raise Refused("has letters behind its host that must be written as %XX")
     if ("[" in parts.netloc) != (":" in (parts.hostname or "")):
-        raise Refused("that is no address")
-    if "@" in parts.netloc or not parts.path.isascii():
-        raise Refused("the URL has a user in it, or letters that must be written as %XX")
+        raise Refused(NO_HOST)
     return parts, port
 
 
 def _host(written: str) -> str:
-    """As it is looked up: lower case, ASCII, without the dot at the end."""
+    """As it is looked up: lower case, ASCII (IDNA), without the dot at the end."""
     host = written
     if ":" not in written:
         if not written.isascii():
             try:
                 host = idna.encode(written, uts46=True).decode()
             except (idna.IDNAError, UnicodeError):
-                raise Refused("there is no such name") from None
+                raise Refused(NO_HOST) from None
         host = host.lower().removesuffix(".")
-        if len(host) > 253 or not _NAME.fullmatch(host):
-            raise Refused("there is no such name")
+        if len(host) > NAME_LENGTH_MAX or not _NAME.fullmatch(host):
+            raise Refused(NO_HOST)
     if ":" in host or _LOOKS_LIKE_A_NUMBER.fullmatch(host):
-        try:
-            return str(ip_address(host))
-        except ValueError:
-            raise Refused("that is no address") from None
+        address = _address(host)
+        if address is None:
+            raise Refused(NO_HOST)
+        return str(address)
     return host
 
 
-def _addresses(host: str, port: int, resolve: Resolve) -> list[Address]:
+def _address(host: str) -> Address | None:
     try:
-        return [ip_address(host)]
+        return ip_address(host)
     except ValueError:
-        pass
+        return None
+
+
+def _resolved(place: Place, resolve: Resolve) -> list[Address]:
     try:
-        found = [ip_address(each) for each in resolve(host, port)]
+        found = [ip_address(each) for each in resolve(place.host, place.port)]
     except (OSError, UnicodeError, ValueError):
         found = []
     if not found:
-        raise Refused("the name cannot be resolved")
+        raise Refused("has a name that cannot be resolved")
     return found

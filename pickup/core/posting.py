@@ -1,4 +1,4 @@
-"""One attempt to deliver a webhook: one connection to a judged address, one POST, and what came of it."""
+"""One POST to a URL that strangers have told us: one connection, to a judged address, and what came of it. Pure."""
 
 import http.client
 import socket
@@ -14,13 +14,13 @@ import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from pickup.webhooks.guard import Refused, Resolve, Target, look_up, target_of
+from pickup.core.public_addresses import Place, Refused, Resolve, Target, look_up, target_of
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 ANSWER_BYTES_MAX = 64 * 1024
 GONE = 410
-USER_AGENT = "pickup-webhooks/1"
+USER_AGENT = "pickup"
 
 # What may go wrong on the way to an answer: the network, TLS, and what is not HTTP.
 _TROUBLE = (OSError, http.client.HTTPException, HTTPError, ValueError)
@@ -32,11 +32,11 @@ class Answer:
 
     status: int | None
     error: str | None = None
-    """In words, for whoever reads the log of deliveries; None: it went well."""
+    """In words, for whoever reads a log; None: it went well."""
     retry_after: str | None = None
 
 
-def send(
+def post(
     url: str,
     headers: Mapping[str, str],
     body: bytes,
@@ -46,10 +46,11 @@ def send(
     resolve: Resolve = look_up,
     tls: ssl.SSLContext | None = None,
 ) -> Answer:
-    """POST a message. Nobody is followed: a redirect is an answer like any other that is not 2xx.
+    """POST a body. Nobody is followed: a redirect is an answer like any other that is not 2xx.
 
     Args:
-        loopback: see `guard.target_of`.
+        headers: with its type.
+        loopback: see `public_addresses.place_of`.
         total_seconds: after these the connection is cut, whatever comes over it.
         tls: whose certificates are believed, if not `public_tls`.
     """
@@ -58,7 +59,7 @@ def send(
         target = target_of(url, loopback=loopback, resolve=resolve)
         connection = _connected(target, deadline, tls)
     except Refused as refusal:
-        return Answer(None, str(refusal))
+        return Answer(None, f"not sent: the URL {refusal}")
     except _TROUBLE as error:
         return Answer(None, _words(error, deadline))
     sock = connection.sock
@@ -66,7 +67,7 @@ def send(
     watchdog.daemon = True
     watchdog.start()
     try:
-        return _ask(connection, target, headers, body, deadline)
+        return _ask(connection, target.place, headers, body, deadline)
     except _TROUBLE as error:
         return Answer(None, _words(error, deadline))
     finally:
@@ -84,7 +85,7 @@ def _connected(target: Target, deadline: float, tls: ssl.SSLContext | None) -> H
         seconds = min(CONNECT_SECONDS, deadline - time.monotonic())
         if seconds <= 0:
             break
-        connection = _connection(target, address, seconds, tls)
+        connection = _connection(target.place, address, seconds, tls)
         try:
             connection.connect()
         except (OSError, HTTPError) as error:
@@ -95,23 +96,21 @@ def _connected(target: Target, deadline: float, tls: ssl.SSLContext | None) -> H
     raise trouble
 
 
-def _connection(target: Target, address: str, seconds: float, tls: ssl.SSLContext | None) -> HTTPConnection:
-    if target.scheme == "http":
-        return HTTPConnection(address, target.port, timeout=seconds)
+def _connection(place: Place, address: str, seconds: float, tls: ssl.SSLContext | None) -> HTTPConnection:
+    if place.scheme == "http":
+        return HTTPConnection(address, place.port, timeout=seconds)
     return HTTPSConnection(
-        address, target.port, timeout=seconds, ssl_context=tls or public_tls(), server_hostname=target.host
+        address, place.port, timeout=seconds, ssl_context=tls or public_tls(), server_hostname=place.host
     )
 
 
-def _ask(
-    connection: HTTPConnection, target: Target, headers: Mapping[str, str], body: bytes, deadline: float
-) -> Answer:
+def _ask(connection: HTTPConnection, place: Place, headers: Mapping[str, str], body: bytes, deadline: float) -> Answer:
     # Of the socket: it begins anew with each byte. The watchdog looks at the whole.
     connection.timeout = TOTAL_SECONDS
-    about = {"Host": target.authority, "User-Agent": USER_AGENT, "Content-Type": "application/json"}
+    about = {"Host": place.authority, "User-Agent": USER_AGENT}
     connection.request(
         "POST",
-        target.path,
+        place.path,
         body=body,
         headers={**about, **headers, "Connection": "close"},
         preload_content=False,
