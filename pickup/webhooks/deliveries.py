@@ -136,7 +136,7 @@ _JUDGE = text("""
         WHERE (endpoint.failing_since IS NULL) <> (said.failed_at IS NULL)
            OR (said.gone = endpoint.url AND endpoint.disabled_at IS NULL)
         ORDER BY endpoint.id
-        FOR UPDATE OF endpoint
+        FOR NO KEY UPDATE OF endpoint
     )
     UPDATE webhook_endpoints AS endpoint SET
         failing_since = CASE WHEN changed.failed_at IS NOT NULL

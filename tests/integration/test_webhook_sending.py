@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from pickup.config import ROOT
@@ -22,12 +22,13 @@ from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import db, in_transaction, undo, unit_of_work
 from pickup.core.models import ApiClient, Event
 from pickup.core.types import new_id
-from pickup.webhooks import deliveries
+from pickup.webhooks import deliveries, queries
 from pickup.webhooks.deliveries import Outcome
 from pickup.webhooks.gauges import webhook_gauges
 from pickup.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from pickup.webhooks.publishing import publish
 from pickup.webhooks.sending import Answer
+from tests.concurrency.together import in_own_session
 from tests.receiver import FINE, receiving
 
 SECRET, OLD_SECRET = (f"whsec_{base64.b64encode(bytes([each]) * 32).decode()}" for each in (1, 2))
@@ -653,3 +654,48 @@ def test_a_process_that_is_asked_to_end_finishes_what_it_has_in_hand(endpoint, t
     assert shop.taken == [event_id]
     assert delivery(event_id).done_at is not None
     assert json.loads(shop.heard[0].body)["type"] == "payment.captured"
+
+
+# Orders go on
+
+
+def test_orders_do_not_wait_for_whoever_changes_an_endpoint(app, client_id, endpoint):
+    made = endpoint("http://127.0.0.1:9/")
+    with unit_of_work():
+        outbox.emit("price.changed", {new_id(): {}}, at=utcnow())
+    changing, may_commit = threading.Event(), threading.Event()
+
+    def replay():
+        queries.lock_client(client_id)
+        queries.get_endpoint(made.id, lock=True)
+        changing.set()
+        assert may_commit.wait(PATIENCE_SECONDS)
+
+    thread = threading.Thread(target=in_own_session(app, replay))
+    thread.start()
+    assert changing.wait(PATIENCE_SECONDS)
+    try:
+        with unit_of_work():
+            db.session.execute(text("SET LOCAL lock_timeout = '1s'"))
+            assert publish(utcnow()) == 1
+            # As an order of this client does.
+            db.session.add(
+                WebhookEndpoint(id=new_id(), client_id=client_id, url="", secret="", events=[], created_at=utcnow())
+            )
+    finally:
+        may_commit.set()
+        thread.join()
+
+
+def test_orders_do_not_wait_for_events_that_cannot_be_published(world, shop, monkeypatch):
+    from worker import relay
+
+    def fails():
+        raise OperationalError("publish", {}, Exception("canceling statement due to lock timeout"))
+
+    monkeypatch.setattr(relay, "publish_once", fails)
+    world.stock(world.store(), world.product("A"), 1)
+    world.place(shop, {"A": 1})
+    rested = dict.fromkeys(relay.HANDLERS, 0.0)
+    assert relay.turn(rested) is None
+    assert [name for name, at in rested.items() if at] == ["reserve_stock"]
