@@ -20,6 +20,7 @@ KIND_WORDS = {
     "notify_customer": "Mail to the customer",
     "notify_collector": "Mail to the collector",
     "notify_store": "Mail to the store",
+    "wake_store": "Wake the tablets of the store",
 }
 MESSAGE_WORDS = {
     "confirmed": "the order is confirmed",
