@@ -434,6 +434,26 @@ def test_those_that_only_waited_are_due_when_the_first_is_delivered_sooner_than_
     assert shop.taken == [first, second]
 
 
+def test_what_comes_behind_one_that_has_failed_waits_as_long(endpoint):
+    endpoint("http://127.0.0.1:9/")
+    subject, other = new_id(), new_id()
+    first, second = happened(subject, subject)
+    again = utcnow() + timedelta(hours=5)
+    with unit_of_work():
+        delivery(first).due_at = again
+    third, free = happened(subject, other)
+    assert delivery(third).due_at == again
+    assert delivery(free).due_at < utcnow()
+
+    with unit_of_work():
+        delivery(first).due_at = delivery(second).due_at = utcnow()
+    for event_id in (first, second, third):
+        (taken,) = [each for each in leased() if each.event_id != free]
+        assert taken.event_id == event_id
+        with unit_of_work():
+            deliveries.record([Outcome(taken, utcnow(), 1, Answer(200))], now=utcnow())
+
+
 def test_an_endpoint_that_hangs_delays_no_other(endpoint, patient_sender):
     let_go = threading.Event()
 
@@ -604,6 +624,16 @@ def test_old_attempts_and_deliveries_are_forgotten(endpoint, sender):
         removed = now_of(made)
         removed.disabled_at, removed.disabled_why = old, "removed"
     assert deliveries.forget_attempts(utcnow()) == 1
+
+
+def test_however_many_are_old_all_are_forgotten(endpoint, monkeypatch):
+    monkeypatch.setattr(deliveries, "FORGOTTEN_AT_ONCE", 2)
+    endpoint("http://127.0.0.1:9/")
+    event_ids = happened(*[new_id() for _ in range(5)])
+    with unit_of_work():
+        for event_id in event_ids:
+            delivery(event_id).done_at = utcnow() - timedelta(days=31)
+    assert deliveries.forget_attempts(utcnow()) == 5
 
 
 def test_prometheus_hears_of_it(endpoint):
