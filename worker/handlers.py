@@ -40,10 +40,10 @@ class Batch:
 class Remote:
     """Many tasks, with a call to somebody else for each of them between two transactions for all.
 
-    `prepare` says by task id what to ask for (no entry: nothing any more; `Later`: not yet); `performing` opens what
-    the calls need and gives the function that asks, outside of any transaction, for one after the other; `record` keeps
-    the answers, and returns the tasks that are to be done once more. A call may be made twice for one task, so it
-    carries a key that makes the second one harmless.
+    `prepare` says by task id what to ask for (no entry: nothing any more; `Later`: not yet; `Hopeless`: by nobody but
+    a person); `performing` opens what the calls need and gives the function that asks, outside of any transaction, for
+    one after the other; `record` keeps the answers, and returns the tasks that are to be done once more. A call may be
+    made twice for one task, so it carries a key that makes the second one harmless.
     """
 
     queue: str

@@ -16,7 +16,7 @@ from pickup.core.clock import utcnow
 from pickup.core.db import BUSY_SQLSTATES, db, in_transaction, sqlstate, undo, unit_of_work
 from pickup.core.logging import log
 from pickup.core.metrics import TASKS
-from pickup.core.outbox import Later, Task
+from pickup.core.outbox import Hopeless, Later, Task
 from pickup.payments.gateway import GatewayRefused, GatewayUnreachable
 from worker.app import app
 from worker.handlers import HANDLERS, Batch, Effect, Remote
@@ -117,13 +117,16 @@ def _prepare(name: str, handler: Remote, waiting: deque[tuple[Task, Any]], task_
         wanted = handler.prepare(tasks, now)
         outbox.complete([task for task in tasks if task.id not in wanted])
         outbox.defer({task_id: each for task_id, each in wanted.items() if isinstance(each, Later)})
+        outbox.give_up({task_id: each for task_id, each in wanted.items() if isinstance(each, Hopeless)}, now=now)
         return tasks, wanted
 
     tasks, wanted = in_transaction(work)
     # Kept as it was read: the rollback of another task would have it read again, in the midst of a call.
     db.session.expunge_all()
     waiting.extend(
-        (task, wanted[task.id]) for task in tasks if task.id in wanted and not isinstance(wanted[task.id], Later)
+        (task, wanted[task.id])
+        for task in tasks
+        if task.id in wanted and not isinstance(wanted[task.id], Later | Hopeless)
     )
     TASKS.labels(name, "done").inc(len(tasks) - len(wanted))
 

@@ -8,9 +8,9 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
-import redis
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.job import Job
@@ -27,6 +27,8 @@ from pickup.core.outbox import Leased
 from pickup.webhooks.publishing import publish
 from worker.app import app
 from worker.handlers import HANDLERS
+
+Done = TypeVar("Done")
 
 LEASED_AT_ONCE = 1000
 # The pause grows from the first to the second while nothing happens: under load many tasks make one job, and the night
@@ -132,6 +134,31 @@ def _chunks(task_ids: Sequence[int], size: int) -> Iterator[list[int]]:
         yield list(task_ids[start : start + size])
 
 
+def turn(rested: dict[str, float]) -> int | None:
+    """Enqueue what is due of the handlers that have rested, and publish: orders go on where their events cannot.
+
+    Args:
+        rested: by handler until when it rests, on the monotonic clock; changed.
+
+    Returns:
+        How much there was to do; None where something is away.
+    """
+    now = time.monotonic()
+    busy = _unless_away(lambda: relay_once([name for name, at in rested.items() if at <= now]))
+    rested |= {name: now + HANDLERS[name].pace_seconds for name in busy or ()}
+    published = _unless_away(publish_once)
+    return None if busy is None or published is None else len(busy) + published
+
+
+def _unless_away(work: Callable[[], Done]) -> Done | None:
+    try:
+        return work()
+    except (SQLAlchemyError, RedisError) as error:
+        undo()
+        log.warning("relay_fault", error=str(error)[:300])
+        return None
+
+
 def main() -> None:
     """Relay until SIGTERM or SIGINT."""
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -141,16 +168,11 @@ def main() -> None:
     with app.app_context():
         log.info("relay_started")
         while not stopping.wait(pause):
-            now = time.monotonic()
-            try:
-                published = publish_once()
-                busy = relay_once([name for name, at in rested.items() if at <= now])
-                rested |= {name: now + HANDLERS[name].pace_seconds for name in busy}
-                pause = PAUSE_MIN_SECONDS if busy or published else min(pause * 1.5, PAUSE_MAX_SECONDS)
-            except (SQLAlchemyError, RedisError, redis.exceptions.ConnectionError) as error:
-                undo()
-                log.warning("relay_fault", error=str(error)[:300])
+            done = turn(rested)
+            if done is None:
                 pause = PAUSE_AFTER_FAULT_SECONDS
+            else:
+                pause = PAUSE_MIN_SECONDS if done else min(pause * 1.5, PAUSE_MAX_SECONDS)
 
 
 if __name__ == "__main__":

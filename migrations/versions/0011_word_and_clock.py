@@ -180,6 +180,7 @@ def _add_webhooks() -> None:
     for name, columns, where in (
         ('ix_webhook_deliveries_due', ['endpoint_id', 'due_at', 'event_id'], WAITS),
         ('ix_webhook_deliveries_order', ['endpoint_id', 'subject_id', 'event_id'], WAITS),
+        ('ix_webhook_deliveries_done', ['done_at'], 'done_at IS NOT NULL'),
         ('ix_webhook_deliveries_dead', ['dead_at'], 'dead_at IS NOT NULL'),
     ):
         op.create_index(name, 'webhook_deliveries', columns, postgresql_where=sa.text(where))

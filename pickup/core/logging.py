@@ -14,6 +14,8 @@ from pickup.core.types import new_id
 # what it looks like, and what is written instead.
 MASKS = (
     (re.compile(r"[\w.+%-]+@(?=[\w-]+\.\w)"), "…@"),
+    # A telephone number as providers quote it (E.164).
+    (re.compile(r"\+[1-9]\d{6,14}(?!\d)"), "+…"),
     # What PostgreSQL quotes of a row that it refuses.
     (re.compile(r"(Failing row contains|Key \([^)]*\)=)\s*\(.*?\)(?=\.|\s|$)", re.DOTALL), r"\1 (…)"),
     # What somebody looked for stands in the query of an address.

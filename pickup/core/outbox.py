@@ -76,6 +76,16 @@ class Later:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Hopeless:
+    """A task that can only be done by a person."""
+
+    reason: str
+
+
+NotNow = Later | Hopeless
+
+
 # Goes on from `told (subject_id, data, position)`, which a statement that changes something makes of what it changed:
 # so the change and its event are one statement. See `emission`.
 EMISSION = """
@@ -232,6 +242,17 @@ def defer(later: Mapping[int, Later]) -> None:
             update(OutboxTask)
             .where(OutboxTask.id == task_id)
             .values(due_at=wanted.at, leased=False)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def give_up(hopeless: Mapping[int, Hopeless], *, now: datetime) -> None:
+    """Leave these tasks to a person. What comes later of their subjects goes on."""
+    for task_id, found in hopeless.items():
+        db.session.execute(
+            update(OutboxTask)
+            .where(OutboxTask.id == task_id)
+            .values(dead_at=now, leased=False, last_error=found.reason[:2000])
             .execution_options(synchronize_session=False)
         )
 

@@ -33,13 +33,17 @@ Customer = tuple[int, str]
 
 def wanted(customers: Iterable[Customer]) -> dict[Customer, Mapping[str, Sequence[str]]]:
     """What these customers have said, as far as they have: by kind of message the channels, in order."""
-    keys = {(client_id, email.lower()): (client_id, email) for client_id, email in customers}
+    # One may have written themselves in two ways.
+    keys = {customer: (customer[0], customer[1].lower()) for customer in customers}
     if not keys:
         return {}
     rows = db.session.scalars(
-        select(ContactPreference).where(tuple_(ContactPreference.client_id, ContactPreference.email).in_(list(keys)))
+        select(ContactPreference).where(
+            tuple_(ContactPreference.client_id, ContactPreference.email).in_(set(keys.values()))
+        )
     )
-    return {keys[row.client_id, row.email]: row.channels for row in rows}
+    found = {(row.client_id, row.email): row.channels for row in rows}
+    return {customer: found[key] for customer, key in keys.items() if key in found}
 
 
 def channels_for(kind: str, said: Mapping[str, Sequence[str]] | None, default: Sequence[str]) -> Sequence[str]:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _SPAN = re.compile(r"(\d{2}):(\d{2})-(\d{2}):(\d{2})", re.ASCII)
-# What makes a noise waits; a mail lies there until somebody looks.
-NOISY: Mapping[str, bool] = {"email": False, "sms": True, "push": True}
+# What wakes people waits. A mail lies there until somebody looks, and a tablet lies in a store: a customer who stands
+# before it at ten in the evening, or an order for that evening, cannot wait for the morning.
+NOISY: Mapping[str, bool] = {"email": False, "sms": True, "push": False}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pickup.config import Settings
 from pickup.core.db import db, run, table_of
-from pickup.core.outbox import Later
+from pickup.core.outbox import Hopeless, Later, NotNow
 from pickup.core.types import new_id
 from pickup.notifications import preferences, writing
 from pickup.notifications.channels import Channel, Delivery, Undeliverable
@@ -39,13 +39,15 @@ MAIL = "email"
 # A channel that is merely busy is left for the next one after so many tries: some half an hour.
 TRIES_MAX = 12
 
+# A provider may have said that a message got lost before we have written down that it was taken: that counts.
 _RECORD = text("""
     UPDATE messages SET
         sent_at = CASE WHEN said.failure IS NULL THEN :now END,
         failed_at = CASE WHEN said.failure IS NOT NULL THEN :now END,
         provider_id = said.provider_id, failure = said.failure
     FROM unnest(:ids, :provider_ids, :failures) AS said (id, provider_id, failure)
-    WHERE messages.id = said.id
+    WHERE messages.id = said.id AND messages.failed_at IS NULL
+    RETURNING messages.id, messages.sent_at
 """).bindparams(
     bindparam("now", type_=DateTime(timezone=True)),
     bindparam("ids", type_=ARRAY(Uuid())),
@@ -92,12 +94,12 @@ class Outcome:
     """Why this channel is given up, in favour of the next one."""
 
 
-def write_messages(drafts: Sequence[Draft], *, now: datetime) -> list[Sending | Later | None]:
+def write_messages(drafts: Sequence[Draft], *, now: datetime) -> list[Sending | NotNow | None]:
     """Write messages down, once per event, kind and channel, before anybody tries to send them.
 
     Returns:
         For each draft, in their order, what is to be sent, as it was written the first time, belonging to no session;
-        when it is to be asked for again; or None where it is sent, or nobody wants it.
+        when it is to be asked for again; that no channel is left; or None where it is sent, or nobody wants it.
     """
     written = _written(drafts)
     said = preferences.wanted({draft.customer for draft in drafts if draft.customer})
@@ -150,8 +152,8 @@ def record(outcomes: Sequence[Outcome], *, now: datetime) -> set[uuid.UUID]:
         "provider_ids": [each.provider_id for each in outcomes],
         "failures": [each.failure for each in outcomes],
     }
-    run(_RECORD, said | {"now": now})
-    return {each.message_id for each in outcomes if each.failure is not None}
+    sent = {row.id for row in run(_RECORD, said | {"now": now}) if row.sent_at}
+    return {each.message_id for each in outcomes} - sent
 
 
 def bounce(message_id: uuid.UUID, failure: str, *, now: datetime) -> Message | None:
@@ -168,23 +170,32 @@ def _choose(
     written: Mapping[str, Message],
     said: Mapping[preferences.Customer, Mapping[str, Sequence[str]]],
     now: datetime,
-) -> list[str] | Later | None:
+) -> list[str] | NotNow | None:
     """The channels that are left, best first."""
-    if any(message.sent_at for message in written.values()):
+    # A store hears of the same thing by mail and on its tablets: what the one was told the other still has to be.
+    if any(message.sent_at for channel, message in written.items() if channel in draft.addresses):
         return None
-    able = current_app.extensions["channels"]
     wish = said.get(draft.customer) if draft.customer else None
-    wanted = preferences.channels_for(draft.kind, wish, current_app.extensions["usual_channels"])
-    # What cannot be said in one line goes by mail.
-    parts = writing.PARTS[draft.kind]
-    sayable = dict.fromkeys(name if COLUMNS[name]["text_body"] in parts else MAIL for name in wanted)
-    channels = [name for name in sayable if name in able and draft.addresses.get(name)]
+    usual = current_app.extensions["usual_channels"]
+    wanted = preferences.channels_for(draft.kind, wish, usual)
+    # Who can be reached by nothing that they have asked for is told as everybody is.
+    channels = _usable(wanted, draft) or (_usable(usual, draft) if wanted else [])
     left = [name for name in channels if name not in written or not written[name].failed_at]
+    if channels and not left:
+        failures = "; ".join(f"{name}: {written[name].failure}" for name in channels)
+        return Hopeless(f"no channel is left: {failures}")
     if not left:
         return None
     quiet: QuietHours = current_app.extensions["quiet_hours"]
     until = quiet.end_after(now, ZoneInfo(draft.timezone)) if NOISY[left[0]] else None
     return Later(until) if until else left
+
+
+def _usable(wanted: Sequence[str], draft: Draft) -> list[str]:
+    """The channels that there are here, and by which somebody can be reached; what takes more than a line by mail."""
+    able, parts = current_app.extensions["channels"], writing.PARTS[draft.kind]
+    sayable = dict.fromkeys(name if COLUMNS[name]["text_body"] in parts else MAIL for name in wanted)
+    return [name for name in sayable if name in able and draft.addresses.get(name)]
 
 
 def _insert(

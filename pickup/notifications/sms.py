@@ -101,7 +101,7 @@ def is_signed(url: str, form: Mapping[str, str], signature: str, auth_token: str
     """
     said = url + "".join(name + form[name] for name in sorted(form))
     digest = hmac.new(auth_token.encode(), said.encode(), hashlib.sha1).digest()
-    return hmac.compare_digest(base64.b64encode(digest).decode(), signature)
+    return hmac.compare_digest(base64.b64encode(digest), signature.encode())
 
 
 def _json(answer: requests.Response) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def receive_status(message_id: uuid.UUID) -> tuple[str, int]:
     if not settings.twilio_auth_token:
         raise NotFound("There is no such provider here.")
     form, signature = request.form.to_dict(), request.headers.get("X-Twilio-Signature", "")
-    url = settings.public_url + request.full_path.rstrip("?")
+    asked = request.query_string.decode("latin-1")
+    url = settings.public_url + request.path + (f"?{asked}" if asked else "")
     if not sms.is_signed(url, form, signature, settings.twilio_auth_token):
         raise BadProviderSignature("Not taken: it is not signed by Twilio.")
     if form.get("MessageStatus") in sms.LOST:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pickup.core import languages, outbox
-from pickup.core.outbox import Later, Task
+from pickup.core.outbox import NotNow, Task
 from pickup.notifications import push
 from pickup.notifications import service as notifications
 from pickup.orders import queries, telling
@@ -38,7 +38,7 @@ STORE_HANDLERS: Mapping[str, Callable[[Collection[Order]], Collection[int]]] = {
 }
 
 
-def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | Later]:
+def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | NotNow]:
     """Write the messages about events; by task, without those where there is nothing to say or it has been said.
 
     A store hears of its new orders by tasks of their own: whoever refuses a message, it is not sent to the others once

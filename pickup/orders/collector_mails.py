@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, BigInteger, Uuid, all_, any_, bindparam, func, sel
 
 from pickup.core import languages
 from pickup.core.db import db
-from pickup.core.outbox import Later, Task
+from pickup.core.outbox import NotNow, Task
 from pickup.notifications import service as notifications
 from pickup.notifications.models import Message
 from pickup.orders import collectors, queries, telling
@@ -24,7 +24,7 @@ KIND = "collector"
 MAILS_MAX = 5
 
 
-def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | Later]:
+def prepare(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | NotNow]:
     """Write the messages to collectors who may still collect; by task."""
     orders = queries.get_orders(task.subject_id for task in tasks)
     written = _written(tasks)

@@ -10,7 +10,7 @@ from flask import current_app
 
 from pickup.config import Settings
 from pickup.core import languages
-from pickup.core.outbox import Later, Task
+from pickup.core.outbox import NotNow, Task
 from pickup.notifications import service as notifications
 from pickup.orders import queries, telling
 from pickup.orders.lifecycle import FINAL, NOT_BEGUN
@@ -31,19 +31,19 @@ IS_TRUE: Mapping[str, Callable[[Order], bool]] = {
 }
 
 
-def prepare_mails(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | Later]:
+def prepare_mails(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | NotNow]:
     """Write the mails to stores that have an address, about orders that they still have; by task."""
     return _prepare(tasks, lambda order: {"email": order.store.email} if order.store.email else {}, now)
 
 
-def prepare_calls(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | Later]:
+def prepare_calls(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | NotNow]:
     """Write what wakes the tablets of stores, about orders that they still have; by task."""
     return _prepare(tasks, lambda order: {"push": str(order.store_id)}, now)
 
 
 def _prepare(
     tasks: Sequence[Task], addresses: Callable[[Order], Mapping[str, str]], now: datetime
-) -> dict[int, Announcement | Later]:
+) -> dict[int, Announcement | NotNow]:
     orders = queries.get_orders(task.subject_id for task in tasks)
     about = [(task, order) for task in tasks if _is_true(task, order := orders[task.subject_id])]
     return telling.write([(task, _draft(task, order, addresses(order)), None) for task, order in about], now)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import segno
 
-from pickup.core.outbox import Later, Task
+from pickup.core.outbox import NotNow, Task
 from pickup.notifications import service as notifications
 from pickup.notifications.service import Draft, Outcome, Sending
 from pickup.notifications.sms import phone_number
@@ -28,7 +28,7 @@ class Announcement:
     """What the picture in it says, if it has one."""
 
 
-def write(drafts: Sequence[tuple[Task, Draft, str | None]], now: datetime) -> dict[int, Announcement | Later]:
+def write(drafts: Sequence[tuple[Task, Draft, str | None]], now: datetime) -> dict[int, Announcement | NotNow]:
     """Write messages down; by task, without those that are sent or that nobody wants.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import ARRAY, DateTime, Text, Uuid, bindparam, text
+from sqlalchemy import ARRAY, Boolean, DateTime, Text, Uuid, bindparam, text
 
 from pickup.config import Settings
 from pickup.core.db import in_transaction, run
@@ -45,8 +45,11 @@ PLACES: dict[str, str] = {
     "why it came back": "UPDATE returns SET reason = NULL WHERE order_id = ANY(:orders)",
     "its signature": "DELETE FROM signatures WHERE order_id = ANY(:orders)",
     "its messages": """
-        UPDATE messages SET recipient = '', subject = '', text_body = '', html_body = '', failure = NULL
-        WHERE order_id = ANY(:orders) AND channel <> 'push'
+        UPDATE messages SET
+            -- What wakes tablets goes to a store.
+            recipient = CASE WHEN channel = 'push' THEN recipient ELSE '' END,
+            subject = '', text_body = '', html_body = '', failure = NULL
+        WHERE order_id = ANY(:orders)
     """,
     "why messages failed": "UPDATE outbox_tasks SET last_error = NULL WHERE subject_id = ANY(:orders)",
     # The keys stay, lest a repetition orders once more; whoever repeats it now is told that there is nothing to tell.
@@ -105,13 +108,20 @@ _FORGET_COLLECTOR = text("""
     ), said AS (
         UPDATE order_history SET note = NULL FROM theirs
         WHERE order_history.order_id = theirs.id AND action = 'hand_over'
+    ), written AS (
+        -- The customer was told, too, who may collect.
+        UPDATE messages SET
+            recipient = CASE WHEN kind = 'collector' THEN '' ELSE recipient END,
+            subject = '', text_body = '', html_body = '', failure = NULL
+        FROM theirs
+        WHERE order_id = theirs.id AND (kind = 'collector' OR (kind = 'ready' AND sent_at IS NOT NULL))
     )
     SELECT id FROM theirs
 """)
 _FORGET_MESSAGES_TO = text("""
     UPDATE messages SET recipient = '', subject = '', text_body = '', html_body = '', failure = NULL
-    WHERE lower(recipient) = lower(:email)
-""")
+    WHERE lower(recipient) = lower(:email) AND (kind = 'collector' OR :is_all)
+""").bindparams(bindparam("is_all", type_=Boolean()))
 
 
 def erase_due(now: datetime) -> int:
@@ -135,8 +145,9 @@ def ask_for_erasure(email: str, *, now: datetime) -> int:
     """
     orders = run(_ASK, {"email": email, "now": now}).all()
     run(_FORGET_COLLECTOR, {"email": email})
+    # Those about orders of their own go with the orders.
+    run(_FORGET_MESSAGES_TO, {"email": email, "is_all": not orders})
     if not orders:
-        run(_FORGET_MESSAGES_TO, {"email": email})
         run(_FORGET_WISHES, {"emails": [email.lower()]})
     return len(orders)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Integer, Text, Uuid, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Integer, Text, TextClause, Uuid, bindparam, text
 
 from pickup.core.db import in_transaction, run
 from pickup.core.logging import log
@@ -27,6 +27,8 @@ IN_HAND_WHILE_FAILING = 1
 LEASE = timedelta(seconds=60)
 KEEP = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 10_000
+# Then the others of the schedule have their turn; the rest goes an hour later.
+FORGOTTEN_ROUNDS_MAX = 50
 
 _TIMES = ARRAY(DateTime(timezone=True))
 
@@ -136,7 +138,7 @@ _JUDGE = text("""
         WHERE (endpoint.failing_since IS NULL) <> (said.failed_at IS NULL)
            OR (said.gone = endpoint.url AND endpoint.disabled_at IS NULL)
         ORDER BY endpoint.id
-        FOR UPDATE OF endpoint
+        FOR NO KEY UPDATE OF endpoint
     )
     UPDATE webhook_endpoints AS endpoint SET
         failing_since = CASE WHEN changed.failed_at IS NOT NULL
@@ -153,21 +155,25 @@ _JUDGE = text("""
     bindparam("now", type_=DateTime(timezone=True)),
 )
 
-# An endpoint that is only paused gets what waits for it one day.
-_FORGET_DELIVERIES = text("""
-    WITH forgotten AS (
-        DELETE FROM webhook_deliveries WHERE id IN (
-            SELECT delivery.id FROM webhook_deliveries AS delivery
-            JOIN webhook_endpoints AS endpoint ON endpoint.id = delivery.endpoint_id
-            WHERE coalesce(
-                delivery.done_at, delivery.dead_at,
-                CASE WHEN endpoint.disabled_why IN ('gone', 'removed') THEN endpoint.disabled_at END
-            ) < :before
-            LIMIT :limit
-        ) RETURNING id
-    )
-    SELECT count(*) FROM forgotten
-""")
+# What has come to its end, and what waits in vain. An endpoint that is only paused gets what waits for it one day.
+_OLD = (
+    "SELECT id FROM webhook_deliveries WHERE done_at < :before LIMIT :limit",
+    "SELECT id FROM webhook_deliveries WHERE dead_at < :before LIMIT :limit",
+    """
+        SELECT delivery.id FROM webhook_endpoints AS endpoint
+        JOIN webhook_deliveries AS delivery ON delivery.endpoint_id = endpoint.id
+        WHERE endpoint.disabled_why IN ('gone', 'removed') AND endpoint.disabled_at < :before
+          AND delivery.done_at IS NULL AND delivery.dead_at IS NULL
+        LIMIT :limit
+    """,
+)
+_FORGET_DELIVERIES = tuple(
+    text(f"""
+        WITH forgotten AS (DELETE FROM webhook_deliveries WHERE id IN ({old}) RETURNING id)
+        SELECT count(*) FROM forgotten
+    """)  # noqa: S608  put together from constants
+    for old in _OLD
+)
 _FORGET_ATTEMPTS = text("""
     WITH forgotten AS (
         DELETE FROM webhook_attempts
@@ -262,9 +268,19 @@ def record(outcomes: Sequence[Outcome], *, now: datetime) -> None:
 
 def forget_attempts(now: datetime) -> int:
     """Drop what nobody looks up any more: attempts, and deliveries that have come to their end. A job of the clock."""
-    values = {"before": now - KEEP, "limit": FORGOTTEN_AT_ONCE}
-    forgotten = (_FORGET_DELIVERIES, _FORGET_ATTEMPTS)
-    return in_transaction(lambda: sum(int(run(each, values).scalar_one()) for each in forgotten))
+    return sum(_forget_all(statement, now - KEEP) for statement in (*_FORGET_DELIVERIES, _FORGET_ATTEMPTS))
+
+
+def _forget_all(statement: TextClause, before: datetime) -> int:
+    """Some after the other, each in a transaction of its own: of a busy day there are millions."""
+    values = {"before": before, "limit": FORGOTTEN_AT_ONCE}
+    forgotten = 0
+    for _ in range(FORGOTTEN_ROUNDS_MAX):
+        count = int(in_transaction(lambda: run(statement, values).scalar_one()))
+        forgotten += count
+        if count < FORGOTTEN_AT_ONCE:
+            break
+    return forgotten
 
 
 def _succeeded(outcome: Outcome) -> bool:

@@ -74,6 +74,7 @@ class WebhookDelivery(Base):
             "event_id",
             postgresql_where=text("done_at IS NULL AND dead_at IS NULL"),
         ),
+        Index("ix_webhook_deliveries_done", "done_at", postgresql_where=text("done_at IS NOT NULL")),
         Index("ix_webhook_deliveries_dead", "dead_at", postgresql_where=text("dead_at IS NOT NULL")),
         CheckConstraint("done_at IS NULL OR dead_at IS NULL", name="one_end"),
         CheckConstraint("attempts >= 0", name="attempts"),

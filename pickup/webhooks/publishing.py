@@ -5,7 +5,7 @@ committed later. Places are given after the commits, by one process at a time: w
 it. Of one order the events keep their order, since each of its steps holds its row until the commit.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Text, bindparam, text
 
@@ -14,6 +14,8 @@ from pickup.core.db import run
 from pickup.webhooks.event_types import PUBLIC
 
 AT_ONCE = 1000
+# What is due later than this is in nobody's hands: it has failed before.
+SOON = timedelta(minutes=2)
 # Any number that no other lock of this kind has.
 TURN = 7_301_124
 TOPIC = "events"
@@ -23,6 +25,8 @@ _MY_TURN = text("""
         CASE WHEN EXISTS (SELECT FROM events WHERE position IS NULL) THEN pg_try_advisory_xact_lock(:turn) END, false
     )
 """).bindparams(bindparam("turn", type_=BigInteger()))
+# What comes after one that is to be tried again in hours waits as long as that does: due, but not first in line, it
+# would be looked at in vain with each look at what is due. Where the first is delivered sooner, the others are due.
 _PUBLISH = text("""
     WITH last AS (
         SELECT coalesce(max(position), 0) AS position FROM events
@@ -35,7 +39,12 @@ _PUBLISH = text("""
         RETURNING events.id, events.type, events.subject_id
     ), planned AS (
         INSERT INTO webhook_deliveries (endpoint_id, event_id, subject_id, due_at)
-        SELECT endpoint.id, numbered.id, numbered.subject_id, :now
+        SELECT endpoint.id, numbered.id, numbered.subject_id, greatest(:now, (
+            SELECT due_at FROM webhook_deliveries AS first
+            WHERE first.endpoint_id = endpoint.id AND first.subject_id = numbered.subject_id
+              AND first.done_at IS NULL AND first.dead_at IS NULL AND first.due_at > :soon
+            ORDER BY first.event_id LIMIT 1
+        ))
         FROM numbered
         LEFT JOIN orders ON orders.id = numbered.subject_id
         JOIN webhook_endpoints AS endpoint
@@ -48,7 +57,7 @@ _PUBLISH = text("""
     SELECT count(*) AS numbered, array_agg(DISTINCT subject_id) FILTER (WHERE type = ANY(:public)) AS told
     FROM numbered
 """).bindparams(
-    bindparam("now", type_=DateTime(timezone=True)),
+    *(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "soon")),
     bindparam("public", type_=ARRAY(Text())),
     bindparam("limit", type_=BigInteger()),
 )
@@ -63,7 +72,7 @@ def publish(now: datetime) -> int:
     if not run(_MY_TURN, {"turn": TURN}).scalar_one():
         return 0
     # A statement of its own: it has to see what the one who had the turn before has committed.
-    numbered, told = run(_PUBLISH, {"now": now, "public": list(PUBLIC), "limit": AT_ONCE}).one()
+    numbered, told = run(_PUBLISH, {"now": now, "soon": now + SOON, "public": list(PUBLIC), "limit": AT_ONCE}).one()
     if told:
         signals.after_commit(signals.NEWS, [TOPIC, *map(topic_of, told)])
     return int(numbered)

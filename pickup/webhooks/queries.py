@@ -69,7 +69,8 @@ def get_endpoint(endpoint_id: uuid.UUID, *, client_id: int | None = None, lock: 
     if client_id is not None:
         wanted = wanted.where(WebhookEndpoint.client_id == client_id)
     if lock:
-        wanted = wanted.with_for_update()
+        # Not against those who plan a delivery for it: that is the relay, and all orders wait for it.
+        wanted = wanted.with_for_update(key_share=True)
     endpoint = db.session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
     if endpoint is None:
         raise EndpointNotFound("There is no webhook endpoint of this id.")
@@ -78,7 +79,8 @@ def get_endpoint(endpoint_id: uuid.UUID, *, client_id: int | None = None, lock: 
 
 def lock_client(client_id: int) -> None:
     """Make the present transaction the only one that adds endpoints of a client, until it ends."""
-    db.session.execute(select(ApiClient.id).where(ApiClient.id == client_id).with_for_update())
+    # Its orders are placed meanwhile: they only refer to it.
+    db.session.execute(select(ApiClient.id).where(ApiClient.id == client_id).with_for_update(key_share=True))
 
 
 def count_endpoints(client_id: int) -> int:

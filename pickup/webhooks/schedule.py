@@ -48,6 +48,6 @@ def _wanted(retry_after: str, now: datetime) -> timedelta:
         return timedelta(seconds=int(retry_after[:9]))
     try:
         until = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter: an offset of more hours than there are numbers
         return timedelta(0)
     return (until if until.tzinfo else until.replace(tzinfo=UTC)) - now

@@ -28,12 +28,14 @@ from pickup.notifications import push, service
 from pickup.notifications.channels import Busy
 from pickup.notifications.models import Message, PushSubscription
 from pickup.notifications.sms import STATUS_PATH, TwilioChannel, phone_number
+from pickup.orders import telling
 from pickup.staff import service as staff
 from pickup.stores.models import Store
 from tests.tablet import Tablet
 from tests.twilio_stand_in import ACCOUNT, BAD_NUMBER, BUSY, SENDER, TOKEN, Twilio
 
 NOON = datetime(2026, 6, 1, 17, tzinfo=UTC)  # in Chicago
+FORM = "application/x-www-form-urlencoded"
 ADA = {"name": "Ada", "email": "Ada@example.com", "phone": "(479) 273-4000"}
 
 
@@ -236,7 +238,73 @@ def test_a_text_message_that_got_lost_is_told_by_mail(world, shop, place, mailbo
     assert {each.channel: each.failure for each in messages()} == {"sms": "undelivered 30005", "email": None}
 
 
+def test_a_message_that_got_lost_before_it_was_written_down_goes_elsewhere(
+    world, shop, place, mailbox, jobs, told, monkeypatch
+):
+    prefer(shop, **{"*": ["sms", "email"]})
+    write_down = telling.record
+
+    def late(said, now):
+        for _, outcome in said:
+            if outcome.provider_id:
+                message = next(each for each in messages() if each.id == outcome.message_id)
+                assert told(message, "undelivered").status_code == 204
+        return write_down(said, now)
+
+    handler = replace(jobs.HANDLERS["notify_customer"], record=late)
+    monkeypatch.setitem(jobs.HANDLERS, "notify_customer", handler)
+    place()
+    world.work()
+    world.work()
+    assert len(mailbox.mails) == 1
+    assert {each.channel: each.failure for each in messages()} == {"sms": "undelivered 30005", "email": None}
+
+
+def test_where_every_channel_has_failed_a_person_hears_of_it(world, shop, place, mailbox, twilio, told):
+    prefer(shop, **{"*": ["sms"]})
+    order = place()
+    world.work()
+    (message,) = messages()
+    assert told(message, "undelivered").status_code == 204
+    world.work()
+
+    (task,) = tasks()
+    assert (task.subject_id, task.last_error) == (order.id, "no channel is left: sms: undelivered 30005")
+    assert task.dead_at
+    prefer(shop, **{"*": ["sms", "email"]})
+    with unit_of_work():
+        assert outbox.try_now([task.id], now=utcnow()) == 1
+    world.work()
+    assert (len(mailbox.mails), len(twilio.sent), tasks()) == (1, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("signature", "query"), [("é", ""), ("\xff\xfe", ""), ("x", "\xff=1"), ("", "%ff"), ("x", "a=\xe9&?")]
+)
+def test_odd_words_of_nobody_are_refused(app, told, signature, query):
+    environ = {"QUERY_STRING": query, "HTTP_X_TWILIO_SIGNATURE": signature}
+    answer = app.test_client().post(
+        f"{STATUS_PATH}/{new_id()}", data=b"To=%ff%00", content_type=FORM, environ_overrides=environ
+    )
+    assert answer.status_code == 400
+
+
 # Preferences
+
+
+def test_who_can_be_reached_by_nothing_they_asked_for_gets_a_mail(world, shop, place, mailbox, twilio):
+    prefer(shop, **{"*": ["sms"]})
+    place(phone="1234")
+    world.work()
+    assert (len(mailbox.mails), twilio.sent) == (1, [])
+
+
+def test_a_customer_who_writes_themselves_in_two_ways_has_one_wish(world, shop, place, mailbox):
+    prefer(shop, **{"*": []})
+    place(email="Ada@example.com")
+    place(email="ada@example.com")
+    world.work()
+    assert mailbox.mails == []
 
 
 def test_a_preference_is_kept_replaced_and_forgotten(shop, world):
@@ -373,6 +441,29 @@ def test_a_new_order_wakes_its_store(world, place, browser):
     assert len(browser.heard) == 2
     (message,) = [each for each in messages() if each.channel == "push"]
     assert message.sent_at
+
+
+def test_a_store_hears_of_it_by_mail_and_by_its_tablets(world, shop, channels, browser, mailbox):
+    store = world.store("1", timezone="America/Chicago", opening_hours="24/7", email="store1@example.com")
+    world.stock(store, world.product("A"), 50)
+    with unit_of_work():
+        push.subscribe(store.id, None, browser.url(), *browser.keys, "en")
+    order = world.place(shop, {"A": 1}, customer=ADA)
+    for _ in range(3):
+        world.work()
+    assert sorted(mail["To"] for mail in mailbox.mails) == [ADA["email"], "store1@example.com"]
+    assert len(browser.heard) == 1
+    assert str(order.number) in browser.heard[0]["title"]
+
+
+def test_a_tablet_does_not_sleep(world, place, browser, channels, monkeypatch):
+    monkeypatch.setitem(channels, "quiet_hours", service.QuietHours.parse("00:00-23:59"))
+    order = place()
+    with unit_of_work():
+        push.subscribe(order.store_id, None, browser.url(), *browser.keys, "en")
+    world.work()
+    world.work()
+    assert len(browser.heard) == 1
 
 
 def test_a_tablet_that_is_gone_is_forgotten(app, tablets, browser):

@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from pickup.core import outbox
 from pickup.core.clock import utcnow
 from pickup.core.db import db, unit_of_work
 from pickup.core.types import Actor, new_id
+from pickup.notifications.models import Message
 from pickup.orders import collectors, queries, returns, service
 from pickup.orders.basket import Item
 from pickup.orders.models import Order, Signature
@@ -138,6 +139,41 @@ def test_who_only_collected_is_forgotten_too(app, world, place):
     assert answer.exit_code == 0
     assert not {words for _, words in found(app)} & {COLLECTOR, "oq@example.com"}
     assert world.order(order.id).customer_name == NAME
+
+
+def test_who_also_collected_for_others_is_forgotten_there_too(app, world, place):
+    own, other = place(EMAIL, NAME), place("other@example.com", "Somebody Else")
+    collector = {"name": COLLECTOR, "email": EMAIL, "phone": "+14792730899"}
+    take(other, collectors.name_collector, collector, actor=Actor("customer"))
+    take(other, service.start_picking, actor=ANA)
+    take(other, service.mark_ready, actor=ANA)
+    world.work()
+    by_text = {"id": new_id(), "event_id": 1, "order_id": other.id, "kind": "collector", "channel": "sms"}
+    with unit_of_work():
+        text_message = {"recipient": "+14792730899", "text_body": f"{COLLECTOR}, collect", "created_at": utcnow()}
+        db.session.add(Message(**by_text, **text_message, subject="", html_body=""))
+    assert COLLECTOR in {words for table, words in found(app) if table == "messages"}
+
+    forget(app)
+
+    left = [message for message in db.session.scalars(select(Message)) if message.order_id == other.id]
+    assert [message for message in left if message.recipient in (EMAIL, "+14792730899")] == []
+    assert not [message for message in left if COLLECTOR in message.text_body + message.html_body]
+    assert [message for message in left if message.recipient == "other@example.com"]
+    assert world.order(own.id).customer_name == NAME, "it is open"
+
+
+def test_what_woke_a_tablet_says_no_name_any_more(app, world, place):
+    order = place()
+    with unit_of_work():
+        words = {"kind": "store_customer_here", "channel": "push", "recipient": "1", "text_body": f"{NAME} is here"}
+        db.session.add(
+            Message(id=new_id(), event_id=1, order_id=order.id, **words, subject="", html_body="", created_at=utcnow())
+        )
+    live(order)
+    forget(app)
+    (message,) = db.session.scalars(select(Message).where(Message.channel == "push"))
+    assert (message.recipient, message.text_body) == ("1", "")
 
 
 def test_it_is_kept_no_longer_than_the_setting_says(app, world, place, monkeypatch):

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from pickup.config import ROOT
@@ -24,11 +24,12 @@ from pickup.core.db import db, in_transaction, undo, unit_of_work
 from pickup.core.models import ApiClient, Event
 from pickup.core.posting import Answer
 from pickup.core.types import new_id
-from pickup.webhooks import deliveries, service
+from pickup.webhooks import deliveries, queries, service
 from pickup.webhooks.deliveries import Outcome
 from pickup.webhooks.gauges import webhook_gauges
 from pickup.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from pickup.webhooks.publishing import publish
+from tests.concurrency.together import in_own_session
 from tests.receiver import FINE, receiving
 
 SECRET, OLD_SECRET = (f"whsec_{base64.b64encode(bytes([each]) * 32).decode()}" for each in (1, 2))
@@ -434,6 +435,26 @@ def test_those_that_only_waited_are_due_when_the_first_is_delivered_sooner_than_
     assert shop.taken == [first, second]
 
 
+def test_what_comes_behind_one_that_has_failed_waits_as_long(endpoint):
+    endpoint("http://127.0.0.1:9/")
+    subject, other = new_id(), new_id()
+    first, second = happened(subject, subject)
+    again = utcnow() + timedelta(hours=5)
+    with unit_of_work():
+        delivery(first).due_at = again
+    third, free = happened(subject, other)
+    assert delivery(third).due_at == again
+    assert delivery(free).due_at < utcnow()
+
+    with unit_of_work():
+        delivery(first).due_at = delivery(second).due_at = utcnow()
+    for event_id in (first, second, third):
+        (taken,) = [each for each in leased() if each.event_id != free]
+        assert taken.event_id == event_id
+        with unit_of_work():
+            deliveries.record([Outcome(taken, utcnow(), 1, Answer(200))], now=utcnow())
+
+
 def test_an_endpoint_that_hangs_delays_no_other(endpoint, patient_sender):
     let_go = threading.Event()
 
@@ -606,6 +627,16 @@ def test_old_attempts_and_deliveries_are_forgotten(endpoint, sender):
     assert deliveries.forget_attempts(utcnow()) == 1
 
 
+def test_however_many_are_old_all_are_forgotten(endpoint, monkeypatch):
+    monkeypatch.setattr(deliveries, "FORGOTTEN_AT_ONCE", 2)
+    endpoint("http://127.0.0.1:9/")
+    event_ids = happened(*[new_id() for _ in range(5)])
+    with unit_of_work():
+        for event_id in event_ids:
+            delivery(event_id).done_at = utcnow() - timedelta(days=31)
+    assert deliveries.forget_attempts(utcnow()) == 5
+
+
 def test_prometheus_hears_of_it(endpoint):
     endpoint("http://127.0.0.1:9/", failing_since=utcnow())
     endpoint("http://127.0.0.1:9/", disabled_at=utcnow(), disabled_why="gone")
@@ -695,3 +726,48 @@ def test_a_process_that_is_asked_to_end_finishes_what_it_has_in_hand(endpoint, t
     assert shop.taken == [event_id]
     assert delivery(event_id).done_at is not None
     assert json.loads(shop.heard[0].body)["type"] == "payment.captured"
+
+
+# Orders go on
+
+
+def test_orders_do_not_wait_for_whoever_changes_an_endpoint(app, client_id, endpoint):
+    made = endpoint("http://127.0.0.1:9/")
+    with unit_of_work():
+        outbox.emit("price.changed", {new_id(): {}}, at=utcnow())
+    changing, may_commit = threading.Event(), threading.Event()
+
+    def replay():
+        queries.lock_client(client_id)
+        queries.get_endpoint(made.id, lock=True)
+        changing.set()
+        assert may_commit.wait(PATIENCE_SECONDS)
+
+    thread = threading.Thread(target=in_own_session(app, replay))
+    thread.start()
+    assert changing.wait(PATIENCE_SECONDS)
+    try:
+        with unit_of_work():
+            db.session.execute(text("SET LOCAL lock_timeout = '1s'"))
+            assert publish(utcnow()) == 1
+            # As an order of this client does.
+            db.session.add(
+                WebhookEndpoint(id=new_id(), client_id=client_id, url="", secret="", events=[], created_at=utcnow())
+            )
+    finally:
+        may_commit.set()
+        thread.join()
+
+
+def test_orders_do_not_wait_for_events_that_cannot_be_published(world, shop, monkeypatch):
+    from worker import relay
+
+    def fails():
+        raise OperationalError("publish", {}, Exception("canceling statement due to lock timeout"))
+
+    monkeypatch.setattr(relay, "publish_once", fails)
+    world.stock(world.store(), world.product("A"), 1)
+    world.place(shop, {"A": 1})
+    rested = dict.fromkeys(relay.HANDLERS, 0.0)
+    assert relay.turn(rested) is None
+    assert [name for name, at in rested.items() if at] == ["reserve_stock"]

@@ -9,6 +9,11 @@ from pickup.core.logging import mask
     ("said", "written"),
     [
         ("Refused({'zoe.q+1@example.com': (550, b'no')})", "Refused({'…@example.com': (550, b'no')})"),
+        (
+            "Twilio: 400 21211 The 'To' number +14792730815 is no number",
+            "Twilio: 400 21211 The 'To' number +… is no number",
+        ),
+        ("2026-03-02T15:42:10.123456+00:00", "2026-03-02T15:42:10.123456+00:00"),
         ("DETAIL:  Failing row contains (7, Zoe (Q), null).", "DETAIL:  Failing row contains (…)."),
         ("Key (email)=(zoe) already exists.", "Key (email)= (…) already exists."),
         ('10.0.0.1 - - "GET /staff/find?q=Zoe+Q HTTP/1.1" 200 -', '10.0.0.1 - - "GET /staff/find?… HTTP/1.1" 200 -'),
