@@ -164,6 +164,11 @@ def stores_with_tablets(store_ids: Collection[int]) -> set[int]:
     return set(db.session.scalars(wanted))
 
 
+def addresses(store_ids: Collection[int]) -> dict[int, str]:
+    """What messages to the stores' tablets are addressed to, by store; without those that have none."""
+    return {store_id: str(store_id) for store_id in stores_with_tablets(store_ids)} if store_ids else {}
+
+
 def own_key(settings: Settings) -> str:
     """The key of a checkout that was given none: made once, and kept."""
     return kept_secret(settings.home, "vapid_key", _new_key)

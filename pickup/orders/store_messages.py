@@ -3,7 +3,7 @@
 In the language of the house, `PICKUP_STORE_LANGUAGE`: nobody knows who reads it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from flask import current_app
@@ -11,6 +11,7 @@ from flask import current_app
 from pickup.config import Settings
 from pickup.core import languages
 from pickup.core.outbox import NotNow, Task
+from pickup.notifications import push
 from pickup.notifications import service as notifications
 from pickup.orders import queries, telling
 from pickup.orders.lifecycle import FINAL, NOT_BEGUN
@@ -33,20 +34,23 @@ IS_TRUE: Mapping[str, Callable[[Order], bool]] = {
 
 def prepare_mails(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | NotNow]:
     """Write the mails to stores that have an address, about orders that they still have; by task."""
-    return _prepare(tasks, lambda order: {"email": order.store.email} if order.store.email else {}, now)
+    return _prepare(tasks, "email", lambda orders: {order.store_id: order.store.email for order in orders}, now)
 
 
 def prepare_calls(tasks: Sequence[Task], now: datetime) -> dict[int, Announcement | NotNow]:
     """Write what wakes the tablets of stores, about orders that they still have; by task."""
-    return _prepare(tasks, lambda order: {"push": str(order.store_id)}, now)
+    return _prepare(tasks, "push", lambda orders: push.addresses({order.store_id for order in orders}), now)
 
 
 def _prepare(
-    tasks: Sequence[Task], addresses: Callable[[Order], Mapping[str, str]], now: datetime
+    tasks: Sequence[Task], channel: str, addresses_of: Callable[[Collection[Order]], Mapping[int, str]], now: datetime
 ) -> dict[int, Announcement | NotNow]:
     orders = queries.get_orders(task.subject_id for task in tasks)
     about = [(task, order) for task in tasks if _is_true(task, order := orders[task.subject_id])]
-    return telling.write([(task, _draft(task, order, addresses(order)), None) for task, order in about], now)
+    addresses = addresses_of([order for _, order in about])
+    return telling.write(
+        [(task, _draft(task, order, {channel: addresses.get(order.store_id, "")}), None) for task, order in about], now
+    )
 
 
 def _is_true(task: Task, order: Order) -> bool:
