@@ -28,7 +28,13 @@ class KeysSchema(Schema):
 class SubscriptionSchema(Schema):
     """As `PushSubscription.toJSON()` has it."""
 
-    endpoint = fields.URL(required=True, schemes={"https"}, require_tld=False, validate=validate.Length(max=URL_MAX))
+    endpoint = fields.URL(
+        required=True,
+        schemes={"https"},
+        require_tld=False,
+        # What a URL is made of (RFC 3986), without what no database takes.
+        validate=[validate.Length(max=URL_MAX), validate.Regexp(r"[!-~]+\Z")],
+    )
     expirationTime = fields.Raw(allow_none=True)
     keys = fields.Nested(KeysSchema, required=True)
 
