@@ -46,7 +46,8 @@ def set_preference(body: dict[str, Any]) -> dict[str, Any]:
 
     It counts for all messages to this customer from now on, also about orders that were placed before, and replaces
     what was said before. Text messages need a telephone number in the order, and wait for the end of the quiet hours of
-    the store. Where a channel cannot deliver, the next one of the list is asked.
+    the store. Where a channel cannot deliver, the next one of the list is asked. Who can be reached by none of them, as
+    there is no number or no such channel here, is told the shop's own way.
     """
     client_id, now = current_caller().client_id, utcnow()
     in_transaction(lambda: preferences.set_preference(client_id, body["email"], body["channels"], now=now))

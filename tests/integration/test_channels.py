@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import threading
+from contextvars import Context
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,7 @@ from pickup.notifications.channels import Busy
 from pickup.notifications.models import Message, PushSubscription
 from pickup.notifications.sms import STATUS_PATH, TwilioChannel, phone_number
 from pickup.orders import telling
+from pickup.staff import service as people
 from pickup.staff import service as staff
 from pickup.stores.models import Store
 from tests.tablet import Tablet
@@ -577,3 +579,18 @@ def test_a_task_that_is_deferred_is_not_due(database, world):
         outbox.defer({task.id: outbox.Later(at)})
         assert outbox.lease(["notify_customer"], now=at - timedelta(seconds=1), lease_seconds=30, limit=9) == []
         assert len(outbox.lease(["notify_customer"], now=at, lease_seconds=30, limit=9)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("tablet", 204), ("a\x00b", 422), ("\ud800", 422), ("é", 422), ("x" * 1000, 422)]
+)
+def test_what_is_no_address_of_a_tablet_is_refused(world, browser, path, status):
+    world.store("1")
+    with unit_of_work():
+        people.create_member(store_ref="1", name="Ana", role="associate", pin="1234")
+    tablet = Tablet(world.app)
+    tablet.sign_in()
+    keys = dict(zip(("p256dh", "auth"), browser.keys, strict=True))
+    said = {"endpoint": f"https://push.example.com/{path}", "keys": keys}
+    headers = {"X-CSRFToken": tablet.token}
+    assert Context().run(tablet.client.post, "/staff/push", json=said, headers=headers).status_code == status
