@@ -17,6 +17,7 @@ from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Integer, Text, Text
 from pickup.core.db import in_transaction, run
 from pickup.core.logging import log
 from pickup.core.posting import GONE, Answer
+from pickup.webhooks.models import MAY_HEAR
 from pickup.webhooks.schedule import next_attempt
 
 # At a time, of one endpoint, in one process: so many slow answers cannot take all the room that there is.
@@ -33,7 +34,7 @@ FORGOTTEN_ROUNDS_MAX = 50
 _TIMES = ARRAY(DateTime(timezone=True))
 
 # `= (SELECT min(…))`, and not `NOT EXISTS`: before the tables have statistics that would be a join of all with all.
-_LEASE = text("""
+_LEASE = text(f"""
     WITH busy AS (
         SELECT * FROM unnest(:busy, :in_hand) AS given (endpoint_id, in_hand)
     ), listening AS (
@@ -41,7 +42,7 @@ _LEASE = text("""
             CASE WHEN endpoint.failing_since IS NULL THEN :most ELSE :least END - coalesce(busy.in_hand, 0) AS room
         FROM webhook_endpoints AS endpoint
         LEFT JOIN busy ON busy.endpoint_id = endpoint.id
-        WHERE endpoint.disabled_at IS NULL
+        WHERE endpoint.disabled_at IS NULL AND {MAY_HEAR}
     ), due AS (
         SELECT first.id, first.due_at, listening.fails,
             row_number() OVER (PARTITION BY listening.id ORDER BY first.due_at, first.event_id) AS turn
@@ -69,7 +70,7 @@ _LEASE = text("""
     RETURNING delivery.id, delivery.endpoint_id, delivery.event_id, delivery.attempts, delivery.due_at,
         endpoint.url, endpoint.failing_since IS NOT NULL, endpoint.secret,
         CASE WHEN endpoint.old_secret_until > :now THEN endpoint.old_secret END
-""").bindparams(
+""").bindparams(  # noqa: S608  put together from constants
     bindparam("busy", type_=ARRAY(Uuid())),
     bindparam("in_hand", type_=ARRAY(Integer())),
     bindparam("most", IN_HAND_MAX, type_=Integer()),

@@ -9,6 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pickup.core.db import Base, BigInt, BigKey
 
+# A client whose keys have all been revoked hears nothing any more, whoever added its endpoints.
+MAY_HEAR = """coalesce(
+    (SELECT bool_or(revoked_at IS NULL) FROM api_keys WHERE api_keys.client_id = endpoint.client_id), true
+)"""
+
 WhyDisabled = Literal["gone", "removed", "paused"]
 WHY_DISABLED: tuple[WhyDisabled, ...] = get_args(WhyDisabled)
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from pickup.config import ROOT
-from pickup.core import outbox
+from pickup.core import auth, outbox
 from pickup.core.clock import rfc3339, utcnow
 from pickup.core.db import db, in_transaction, undo, unit_of_work
 from pickup.core.models import ApiClient, Event
@@ -352,6 +352,26 @@ def test_an_endpoint_that_is_disabled_gets_nothing_until_it_is_enabled(endpoint,
         once(sender)
 
     assert sorted(shop.taken) == event_ids
+
+
+def test_a_client_whose_keys_are_revoked_hears_nothing_any_more(endpoint, sender):
+    def create_key():
+        with unit_of_work():
+            auth.create_key("shop", ["shop"])
+
+    create_key()
+    with receiving() as shop:
+        endpoint(shop.url)
+        (waiting,) = happened(new_id())
+        with unit_of_work():
+            auth.revoke_keys("shop", now=utcnow())
+        happened(new_id())
+        once(sender)
+        assert shop.heard == []
+        create_key()
+        once(sender)
+
+    assert shop.taken == [waiting], "what happened meanwhile is not planned"
 
 
 def refuses(event_id, *, times=1):
