@@ -5,6 +5,7 @@ due tasks and puts them on a queue; a handler `claim`s its tasks, has its effect
 transaction. A task whose handler died, or whose queue was wiped, falls due again when its lease ends.
 """
 
+import random
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ ATTEMPTS_MAX = 440
 DEATHS_MAX = 5
 BACKOFF_FIRST_SECONDS = 1
 BACKOFF_MAX_SECONDS = 600
+BACKOFF_JITTER = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +300,9 @@ def postpone(task_ids: Iterable[int], *, error: str, now: datetime) -> None:
             task.dead_at = now
         else:
             delay = min(BACKOFF_FIRST_SECONDS * 2 ** (task.attempts - 1), BACKOFF_MAX_SECONDS)
-            task.due_at = now + timedelta(seconds=delay)
+            # What failed together, when a provider went away, does not all come back together.
+            spread = 1 + BACKOFF_JITTER * random.random()  # noqa: S311 - spreads, hides nothing
+            task.due_at = now + timedelta(seconds=delay * spread)
 
 
 def dead_tasks() -> Sequence[OutboxTask]:
