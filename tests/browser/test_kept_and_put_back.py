@@ -27,7 +27,8 @@ def sign_in(page: Page) -> Page:
     page.goto("/staff")
     page.get_by_label("Store").fill("1")
     page.get_by_label("PIN").fill("1234")
-    page.get_by_role("button", name="Sign in").click()
+    with page.expect_navigation():  # whole, with its scripts: what is typed before they are there is nobody's
+        page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="To pick")).to_be_visible()
     return page
 

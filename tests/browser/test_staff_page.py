@@ -46,7 +46,8 @@ def sign_in(page: Page, pin: str = "1234") -> Page:
     page.goto("/staff")
     page.get_by_label("Store").fill("1")
     page.get_by_label("PIN").fill(pin)
-    page.get_by_role("button", name="Sign in").click()
+    with page.expect_navigation():  # whole, with its scripts: what is typed before they are there is nobody's
+        page.get_by_role("button", name="Sign in").click()
     return page
 
 

@@ -42,6 +42,7 @@ if (form) {
     }
   };
 
+  if (field.value) look(); // typed before this file came
   field.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(look, PAUSE_MS);
