@@ -18,7 +18,8 @@ def page(open_page, world):
     page.goto("/staff")
     page.get_by_label("Store").fill("1")
     page.get_by_label("PIN").fill("1234")
-    page.get_by_role("button", name="Sign in").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_label("Pickup code")).to_be_visible()
     # Only now, lest the page subscribes: a private window, as tests have it, has no push service.
     page.context.grant_permissions(["notifications"])
