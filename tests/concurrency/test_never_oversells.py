@@ -172,5 +172,5 @@ def test_a_deadlock_is_run_again_and_nobody_notices(world):
 
     at_once([in_own_session(world.app, partial(take, order)) for order in (products, products[::-1])])
 
-    assert len(runs) == 3, "PostgreSQL ended one of the two, and it ran again"
+    assert len(runs) >= 3, "PostgreSQL ended one of the two, and it ran again; it may have met the other once more"
     assert [world.level(store, product).safety_stock for product in products] == [2, 2]
