@@ -18,7 +18,8 @@ from tests.system import System, until
 
 SERVER = (
     *("gunicorn", "tests.benchmarks.reference:app", "--worker-class", "gthread", "--workers", "2", "--threads", "16"),
-    *("--log-level", "error", "--no-control-socket"),
+    # Not by the checkout's own settings, which are the product's.
+    *("--config", "python:tests.benchmarks", "--log-level", "error", "--no-control-socket"),
 )
 
 
