@@ -8,22 +8,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pickup.core.db import db, table_of
 from pickup.notifications.models import ContactPreference
+from pickup.notifications.writing import PARTS
 
 # For the kinds that a preference does not name.
 OTHERS = "*"
-# What customers are told: see `writing.PARTS`.
-KINDS = (
-    "confirmed",
-    "moved",
-    "choice",
-    "ready",
-    "reminder",
-    "expiring",
-    "cancelled",
-    "collected",
-    "expired",
-    "refunded",
-)
+# What customers are told. Collectors and stores are not asked.
+KINDS = tuple(kind for kind in PARTS if kind != "collector" and not kind.startswith("store_"))
 # How a customer can be reached; tablets are not asked.
 PERSONAL = ("email", "sms")
 

@@ -132,6 +132,18 @@ def test_an_order_that_is_open_waits_until_it_is_closed(app, world, place):
     assert world.order(order.id).customer_name == ""
 
 
+def test_what_the_mail_catcher_has_caught_goes_too(app, place, tmp_path, monkeypatch):
+    live(place())
+    home = replace(app.extensions["settings"], home=tmp_path, mail_catcher_folder=None, development=True)
+    monkeypatch.setitem(app.extensions, "settings", home)
+    (tmp_path / "mail").mkdir()
+    for name, to in (("mine", f"Zoe <{EMAIL.upper()}>"), ("other", "other@example.com")):
+        (tmp_path / "mail" / f"{name}.eml").write_text(f"To: {to}\n\nHello")
+
+    assert forget(app).exit_code == 0
+    assert [path.name for path in (tmp_path / "mail").iterdir()] == ["other.eml"]
+
+
 def test_who_only_collected_is_forgotten_too(app, world, place):
     order = place()
     live(order)
