@@ -118,7 +118,6 @@ def _add_channels() -> None:
         sa.Column('url', sa.Text(), nullable=False),
         sa.Column('public_key', sa.Text(), nullable=False),
         sa.Column('auth_secret', sa.Text(), nullable=False),
-        sa.Column('language', sa.Text(), server_default='en', nullable=False),
         sa.Column('created_at', TIME, server_default=sa.func.now(), nullable=False),
         sa.ForeignKeyConstraint(['store_id'], ['stores.id'], name=op.f('fk_push_subscriptions_store_id_stores')),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_push_subscriptions')),

@@ -57,7 +57,6 @@ class PushSubscription(Base):
     url: Mapped[str] = mapped_column(unique=True)
     public_key: Mapped[str] = mapped_column(doc="p256dh, base64url")
     auth_secret: Mapped[str] = mapped_column(doc="base64url")
-    language: Mapped[str] = mapped_column(server_default="en")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index(None, "store_id"),)

@@ -119,7 +119,7 @@ def public_key() -> str:
     return channel.public_key
 
 
-def subscribe(store_id: int, device_id: int | None, url: str, public_key: str, auth_secret: str, language: str) -> None:
+def subscribe(store_id: int, device_id: int | None, url: str, public_key: str, auth_secret: str) -> None:
     """Wake a tablet from now on; one that moves to another store is woken for that one only.
 
     Raises:
@@ -133,7 +133,6 @@ def subscribe(store_id: int, device_id: int | None, url: str, public_key: str, a
         "url": url,
         "public_key": public_key,
         "auth_secret": auth_secret,
-        "language": language,
     }
     statement = insert(table_of(PushSubscription)).values(row)
     db.session.execute(statement.on_conflict_do_update(index_elements=["url"], set_=row))

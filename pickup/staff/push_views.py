@@ -5,7 +5,6 @@ from marshmallow import ValidationError, fields
 from werkzeug.wrappers import Response as BaseResponse
 
 from pickup.core.db import in_transaction
-from pickup.core.languages import spoken
 from pickup.core.pages import Pages
 from pickup.core.public_addresses import URL_LENGTH_MAX
 from pickup.core.schemas import Schema, Text
@@ -46,7 +45,7 @@ def subscribe() -> BaseResponse:
     who = member()
     in_transaction(
         lambda: push.subscribe(
-            g.store.id, who.device_id, said["endpoint"], said["keys"]["p256dh"], said["keys"]["auth"], spoken().code
+            g.store.id, who.device_id, said["endpoint"], said["keys"]["p256dh"], said["keys"]["auth"]
         )
     )
     return Response(status=204)

@@ -408,7 +408,7 @@ def tablets(app, world, browser):
     store = world.store("1")
     with unit_of_work():
         for name in ("one", "two"):
-            push.subscribe(store.id, None, browser.url(name), *browser.keys, "en")
+            push.subscribe(store.id, None, browser.url(name), *browser.keys)
     return store
 
 
@@ -436,7 +436,7 @@ def test_a_new_order_wakes_its_store(world, place, browser):
     order = place()
     with unit_of_work():
         for name in ("one", "two"):
-            push.subscribe(order.store_id, None, browser.url(name), *browser.keys, "en")
+            push.subscribe(order.store_id, None, browser.url(name), *browser.keys)
     world.work()
     world.work()
     assert {each["title"] for each in browser.heard} == {browser.heard[0]["title"]}
@@ -450,7 +450,7 @@ def test_a_store_hears_of_it_by_mail_and_by_its_tablets(world, shop, channels, b
     store = world.store("1", timezone="America/Chicago", opening_hours="24/7", email="store1@example.com")
     world.stock(store, world.product("A"), 50)
     with unit_of_work():
-        push.subscribe(store.id, None, browser.url(), *browser.keys, "en")
+        push.subscribe(store.id, None, browser.url(), *browser.keys)
     order = world.place(shop, {"A": 1}, customer=ADA)
     for _ in range(3):
         world.work()
@@ -463,7 +463,7 @@ def test_a_tablet_does_not_sleep(world, place, browser, channels, monkeypatch):
     monkeypatch.setitem(channels, "quiet_hours", service.QuietHours.parse("00:00-23:59"))
     order = place()
     with unit_of_work():
-        push.subscribe(order.store_id, None, browser.url(), *browser.keys, "en")
+        push.subscribe(order.store_id, None, browser.url(), *browser.keys)
     world.work()
     world.work()
     assert len(browser.heard) == 1
@@ -555,7 +555,7 @@ def test_and_where_one_is_there_all_the_same_it_is_not_connected_to(app, outside
     store_id = db.session.scalars(select(Store.id).where(Store.ref == "1")).one()
     with unit_of_work():
         for url in (*NEVER, browser.url(), "https://push.example.com/a"):
-            values = {"public_key": browser.keys[0], "auth_secret": browser.keys[1], "language": "en"}
+            values = {"public_key": browser.keys[0], "auth_secret": browser.keys[1]}
             db.session.add(PushSubscription(store_id=store_id, device_id=None, url=url, **values))
     looked_up = []
 
